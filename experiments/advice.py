@@ -1,0 +1,141 @@
+"""From a frontier to a sentence a planner can act on, with its reason.
+
+The advice is the knee. Its reason is what happens beside it: for each axis the neighbouring value, all else equal, on
+the same seeds. The cause named is the one of the ledger that grows most for the average message; a neighbour whose P99
+differs by less than its paired interval makes no difference that this many replications can show.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+
+from experiments import labels
+from experiments.frontier import Configuration, Frontier
+from experiments.statistics import Estimate, paired_difference
+from experiments.sweep.file import Settings
+
+MATTERS = 0.02
+"""A change of the P99 below this share is not worth a sentence, however sure it is."""
+
+Causes = Mapping[str, float]
+
+
+@dataclass(frozen=True)
+class Neighbour:
+    """The knee with one axis moved to the next value."""
+
+    axis: str
+    value: object
+    configuration: Configuration
+    difference: Estimate | None  # its P99 minus the knee's, ns; None when it is overloaded
+    cause: str  # what its average message waits more for (less, when its P99 is lower)
+
+
+@dataclass(frozen=True)
+class Advice:
+    """A sentence, and the sentences that give its reason."""
+
+    sentence: str
+    reasons: tuple[str, ...]
+
+    def __str__(self) -> str:
+        return " ".join((self.sentence, *self.reasons))
+
+
+def advise(frontier: Frontier) -> Advice:
+    """What to choose on this network, and why."""
+    axes = frontier.panel.axes
+    place = frontier.panel.title or frontier.panel.name
+    knee = frontier.knee
+    if knee is None:
+        return Advice(f"{place}: no configuration carried its load; lower it, or give it more rate or CPU.", ())
+    sentence = (
+        f"{place}: choose {described(knee.settings, axes)}; it carries "
+        f"{labels.megabits(knee.throughput.mean)} Mbit/s at a P99 of {interval(knee.p99)} ms."
+    )
+    neighbours = list(neighbourhood(frontier, knee))
+    reasons = [_makeup(knee)]
+    reasons += [_sentence(n, axes) for n in neighbours if _matters(n, knee)]
+    same = [f"{labels.name(n.axis, axes)} {labels.value(n.axis, n.value)}" for n in neighbours if not _matters(n, knee)]
+    if same:
+        reasons.append(f"No difference worth naming: {', '.join(same)}.")
+    return Advice(sentence, tuple(reasons))
+
+
+def neighbourhood(frontier: Frontier, knee: Configuration) -> Iterator[Neighbour]:
+    """The measured configurations one step away on one axis; of the load only the next step up."""
+    for axis, values in frontier.panel.axes.items():
+        here = next(i for i, value in enumerate(values) if value is knee.settings[axis] or value == knee.settings[axis])
+        for there in (here - 1, here + 1):
+            if not 0 <= there < len(values) or (there < here and is_load(axis)):
+                continue
+            other = frontier.find({**knee.settings, axis: values[there]})
+            if other is not None:
+                yield compared(axis, values[there], knee, other)
+
+
+def compared(axis: str, value: object, knee: Configuration, other: Configuration) -> Neighbour:
+    """What moving one axis does."""
+    if not other.sustained:
+        return Neighbour(axis, value, other, None, _greatest(other.causes))
+    difference = paired_difference(knee.values("p99_ns"), other.values("p99_ns"))
+    sign = 1 if difference.mean >= 0 else -1
+    causes = knee.causes.keys() | other.causes.keys()
+    moved = {c: sign * (other.causes.get(c, 0) - knee.causes.get(c, 0)) for c in causes}
+    return Neighbour(axis, value, other, difference, _greatest(moved))
+
+
+def described(settings: Settings, axes: Mapping[str, object]) -> str:
+    """`write buffer 4KiB, sndbuf 64KiB, NODELAY on (load x32)`; the load is circumstance, the rest is choice."""
+    choice = [f"{labels.name(k, axes)} {labels.value(k, v)}" for k, v in settings.items() if not is_load(k)]
+    load = [f"{labels.name(k, axes)} {labels.value(k, v)}" for k, v in settings.items() if is_load(k)]
+    return ", ".join(choice) + (f" ({', '.join(load)})" if load and choice else ", ".join(load))
+
+
+def interval(estimate: Estimate) -> str:
+    """A latency with its interval, in ms: `262 [255, 269]`; without one from a lone replication."""
+    mean, lo, hi = (labels.milliseconds(x) for x in (estimate.mean, estimate.lo, estimate.hi))
+    return mean if estimate.n < 2 else f"{mean} [{lo}, {hi}]"
+
+
+def is_load(axis: str) -> bool:
+    """Is this what the configurations are put under, rather than a choice?"""
+    return axis == "workload.load"
+
+
+def _makeup(knee: Configuration) -> str:
+    """The two greatest causes of the average message's latency."""
+    total = sum(knee.causes.values())
+    if not total:
+        return "Its messages wait for nothing."
+    top = sorted(knee.causes.items(), key=lambda item: -item[1])[:2]
+    parts = " and ".join(f"{100 * ns / total:.0f} % {_words(cause)}" for cause, ns in top if ns)
+    return f"Its average message takes {labels.milliseconds(total)} ms, {parts}."
+
+
+def _sentence(neighbour: Neighbour, axes: Mapping[str, object]) -> str:
+    name = f"{labels.name(neighbour.axis, axes)} {labels.value(neighbour.axis, neighbour.value)}"
+    subject = f"The next load, {labels.value(neighbour.axis, neighbour.value)}," if is_load(neighbour.axis) else name
+    cause = _words(neighbour.cause)
+    if neighbour.difference is None:
+        return f"{subject} is overloaded: its messages wait for {cause}."
+    change = labels.milliseconds(abs(neighbour.difference.mean))
+    if neighbour.difference.mean > 0:
+        return f"{subject} adds {change} ms of P99, mostly {cause}."
+    return f"{subject} takes {change} ms off, mostly {cause}, but carries less."
+
+
+def _matters(neighbour: Neighbour, knee: Configuration) -> bool:
+    if neighbour.difference is None:
+        return True
+    large = abs(neighbour.difference.mean) >= MATTERS * knee.p99.mean
+    return large and (neighbour.difference.n < 2 or neighbour.difference.excludes(0))
+
+
+def _greatest(causes: Causes) -> str:
+    return max(causes, key=lambda cause: causes[cause], default="")
+
+
+def _words(cause: str) -> str:
+    return cause.replace("_", " ")

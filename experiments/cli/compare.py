@@ -1,0 +1,75 @@
+"""`tinygram compare`: is it safe to go from A to B?"""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from cyclopts import App, Parameter
+
+from experiments.cli.common import NEGATIVE, OK, UNDECIDED, Json, Seed, Settings, Source, say, say_json
+from experiments.cli.progress import runs
+
+OnlyA = Annotated[list[str] | None, Parameter(name="--set-a", negative="", help="Change a key of A only.")]
+OnlyB = Annotated[list[str] | None, Parameter(name="--set-b", negative="", help="Change a key of B only.")]
+SEEDS_MAX = 10_000
+
+
+def _number(text: str) -> object:
+    """A share as written on the command line: 0.05 or 5%."""
+    try:
+        return float(text)
+    except ValueError:
+        return text
+
+
+def register(app: App) -> None:
+    """Add the command of this module."""
+    app.command(compare)
+
+
+def compare(
+    a: Source,
+    b: Annotated[str | None, Parameter(help="The other one; A again, with --set-b, when left out.")] = None,
+    /,
+    *,
+    settings: Settings = None,
+    set_a: OnlyA = None,
+    set_b: OnlyB = None,
+    seeds: Annotated[int, Parameter(help="Replications: each seed is run with both.")] = 10,
+    seed: Seed = 0,
+    tolerance: Annotated[str, Parameter(help="How much worse is no harm, as a share of A.")] = "5%",
+    json: Json = False,
+) -> int:
+    """Compare two scenarios on the same draws: differences of P50, P99 and throughput, with intervals, and a verdict.
+
+    Exit code 0: B is no worse than A. 1: B is worse. 4: undecided, more seeds needed.
+    """
+    from experiments import comparison
+    from experiments.files import load
+    from experiments.schema import probability
+    from sim.errors import Problem, ScenarioError
+
+    problems = []
+    if not 2 <= seeds <= SEEDS_MAX:
+        problems.append(Problem("--seeds", f"{seeds} replications give no interval", f"from 2 to {SEEDS_MAX}"))
+    try:
+        share = probability(_number(tolerance))
+    except ValueError as error:
+        problems.append(Problem("--tolerance", *str(error).split(": ", 1)))
+    scenarios = {}
+    for letter, source, own in (("A", a, set_a), ("B", b if b is not None else a, set_b)):
+        try:
+            label = " ".join((letter, source, *(own or ())))
+            scenarios[label] = load(source, [*(settings or ()), *(own or ())])
+        except ScenarioError as error:
+            problems += [p for p in error.problems if p not in problems]
+    if problems:
+        raise ScenarioError(problems)
+    with runs("comparing", 2 * seeds) as advance:
+        result = comparison.compare(scenarios, range(seed, seed + seeds), share, advance)
+    code = {"worse": NEGATIVE, "undecided": UNDECIDED}.get(result.verdict, OK)
+    if json:
+        say_json(result.as_dict() | {"exit_code": code})
+    else:
+        say(comparison.text(result))
+    return code

@@ -1,0 +1,80 @@
+"""How a long command says how far it is: on stderr, a bar on a terminal, plain lines elsewhere."""
+
+from __future__ import annotations
+
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+PLAIN_WIDTH = 160
+"""Columns of what goes to a file or a pipe."""
+
+Advance = Callable[[int], None]
+"""Called when a run ends, with its number of messages."""
+
+
+def results() -> Console:
+    """The console for results: stdout, wide enough for tables where there is no terminal to measure."""
+    from rich.console import Console
+
+    return Console(width=None if sys.stdout.isatty() else PLAIN_WIDTH, highlight=False)
+
+
+def notices() -> Console:
+    """The console for everything that is not a result: stderr."""
+    from rich.console import Console
+
+    return Console(stderr=True, width=None if sys.stderr.isatty() else PLAIN_WIDTH, highlight=False)
+
+
+@contextmanager
+def runs(title: str, total: int | None) -> Iterator[Advance]:
+    """Show runs done, messages per second and time left while the block runs; `total` None when it is not known."""
+    console, started, done, messages = notices(), time.monotonic(), 0, 0
+
+    def so_far() -> str:
+        seconds = time.monotonic() - started
+        return f"{messages:,} messages, {messages / seconds / 1e6 if seconds else 0:.1f} million/s"
+
+    if not console.is_terminal:
+
+        def count(of_run: int) -> None:
+            nonlocal done, messages
+            done, messages = done + 1, messages + of_run
+
+        console.print(f"{title}: {total:,} runs" if total else f"{title} ...")
+        yield count
+        console.print(f"{title}: {done:,} runs in {duration(time.monotonic() - started)}, {so_far()}")
+        return
+
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+    bar = Progress(
+        TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TextColumn("{task.fields[rate]}"),
+        TimeRemainingColumn(), console=console, transient=True,
+    )  # fmt: skip
+    with bar:
+        task = bar.add_task(title, total=total, rate="")
+
+        def advance(of_run: int) -> None:
+            nonlocal messages
+            messages += of_run
+            bar.update(task, advance=1, rate=so_far())
+
+        yield advance
+
+
+def duration(seconds: float) -> str:
+    """`0.4 s`, `42 s`, `3 min 20 s`, `2 h 5 min`."""
+    if seconds < 10:
+        return f"{seconds:.1f} s"
+    whole = round(seconds)
+    if whole < 60:
+        return f"{whole} s"
+    minutes, rest = divmod(whole, 60)
+    return f"{minutes} min {rest} s" if minutes < 60 else f"{minutes // 60} h {minutes % 60} min"

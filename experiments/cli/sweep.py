@@ -1,0 +1,303 @@
+"""The commands that run many simulations: `plan`, `sweep`, `frontier`, and `load` from its own file.
+
+Results go to stdout, progress to stderr. Exit codes beside the common ones: `plan` ends with 2 when there is work,
+`frontier` and `load` with 1 when the SLO is not met, and a sweep with 3 when some runs hit a limit of the model.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import cyclopts
+
+from experiments.cli import progress
+from experiments.cli.common import INTERRUPTED, LIMIT, NEGATIVE, OK, Driver, Json, Settings, say_json
+
+if TYPE_CHECKING:
+    from experiments.frontier import Frontier
+    from experiments.sweep.file import Sweep
+    from experiments.sweep.plan import Job, Plan, Standing
+    from experiments.sweep.result import Key, Result
+    from experiments.sweep.runner import Failure, Outcome
+
+TO_DO = 2
+"""Exit code of `plan` when there is something to do."""
+
+
+Whole = cyclopts.validators.Number(gte=0)
+Positive = cyclopts.validators.Number(gte=1)
+
+
+@cyclopts.Parameter(name="*")
+@dataclass(frozen=True)
+class Running:
+    """How many runs of what, and how: what all commands of many runs understand."""
+
+    settings: Settings = None
+    replications: Annotated[int | None, cyclopts.Parameter(validator=Positive)] = None
+    """Runs per configuration, each with a seed of its own."""
+    seed: Annotated[int | None, cyclopts.Parameter(validator=Whole)] = None
+    """The first seed."""
+    workers: Annotated[int | None, cyclopts.Parameter(validator=Positive)] = None
+    """Runs at a time; by default one a core."""
+    driver: Driver = "auto"
+    json: Json = False
+
+
+@cyclopts.Parameter(name="*")
+@dataclass(frozen=True)
+class Options(Running):
+    """What the sweeping commands understand besides."""
+
+    store: Path | None = None
+    """Where results are kept (an SQLite file); by default in the user's cache directory."""
+
+
+DEFAULTS = Options()
+
+
+def register(app: cyclopts.App) -> None:
+    """Add the commands to the application."""
+    from experiments.cli.load import load
+
+    for command in (plan, sweep, frontier, load):
+        app.command(command)
+
+
+def plan(file: str = "frontier", /, *, options: Options = DEFAULTS) -> int:
+    """Say what a sweep would run: done, to do, stale, and how long it would take. Exit code 2 when there is work.
+
+    Parameters
+    ----------
+    file
+        A sweep file, or the name of a packaged sweep.
+    """
+    from experiments.sweep.plan import make_plan, standing
+    from experiments.sweep.runner import usable_cores
+    from experiments.sweep.store import Store
+
+    the_sweep = _read(file, options)
+    the_plan = make_plan(the_sweep)
+    with Store.to_read(_store_path(options, the_sweep)) as store:
+        state = standing(the_plan, store)
+    workers = options.workers or usable_cores()
+    seconds = None if state.seconds_a_run is None else state.seconds_a_run * len(state.to_do) / workers
+    if options.json:
+        say_json(_plan_json(the_plan, state, seconds))
+    else:
+        out = progress.results()
+        out.print(f"{the_sweep.name}: {_size(the_plan)}", soft_wrap=True)
+        out.print(f"  {state.total:,} runs: {state.done:,} done, {len(state.to_do):,} to do{_stale(state)}")
+        if state.to_do and seconds is not None:
+            out.print(f"  about {progress.duration(seconds)} on {workers} cores")
+    return TO_DO if state.to_do else OK
+
+
+def sweep(file: str, /, *, options: Options = DEFAULTS) -> int:
+    """Run what a sweep still lacks. Ctrl-C, or worse, loses only the runs in flight; the same command goes on.
+
+    Parameters
+    ----------
+    file
+        A sweep file, or the name of a packaged sweep.
+    """
+    the_sweep = _read(file, options)
+    the_plan, _, outcome = _complete(the_sweep, options)
+    store = str(_store_path(options, the_sweep))
+    if options.json:
+        say_json(
+            {
+                "sweep": the_sweep.name,
+                "points": len(the_plan.points),
+                "replications": the_sweep.replications,
+                "new_runs": outcome.kept,
+                "failures": [failure.message for failure in outcome.failures],
+                "interrupted": outcome.interrupted,
+                "store": store,
+                "version": the_plan.version,
+            }
+        )
+    else:
+        out = progress.results()
+        out.print(f"{the_sweep.name}: {_size(the_plan)}; {outcome.kept:,} runs new", soft_wrap=True)
+        out.print(f"kept in {store}", soft_wrap=True)
+    return _exit_code(outcome)
+
+
+def frontier(
+    file: str = "frontier", /, *, out: Path = Path("out"), slo: str | None = None, options: Options = DEFAULTS
+) -> int:
+    """Sweep, then weigh throughput against P99: table, figure (PNG, SVG), CSV, the knee, and advice with its reason.
+
+    Parameters
+    ----------
+    file
+        A sweep file, or the name of a packaged sweep.
+    out
+        Directory for NAME.png, NAME.svg and NAME.csv.
+    slo
+        An objective, like 'p99 < 50ms', instead of the file's: exit code 1 when no configuration of a panel meets it.
+    """
+    from experiments.frontier import frontiers
+    from experiments.slo import parse_slo
+    from experiments.tables import meeting
+
+    the_sweep = _read(file, options)
+    if slo is not None:
+        the_sweep = replace(the_sweep, slo=parse_slo(slo, "--slo"))
+    the_plan, results, outcome = _complete(the_sweep, options)
+    if outcome.interrupted:
+        return INTERRUPTED
+    found = frontiers(the_plan, results, outcome.failures)
+    files = _save(found, the_sweep, out)
+    _report(found, the_sweep, files, options.json)
+    if the_sweep.slo and not all(meeting(panel, the_sweep.slo) for panel in found):
+        return NEGATIVE
+    return _exit_code(outcome)
+
+
+# ---- parts -----------------------------------------------------------------------------------------------------------
+
+
+def _read(file: str, options: Options) -> Sweep:
+    """The sweep file, as the options change it."""
+    from experiments.settings import table_of
+    from experiments.sweep.file import flattened, load_sweep
+
+    return load_sweep(file).with_changes(
+        flattened(table_of(options.settings or ())), options.replications, options.seed
+    )
+
+
+def _store_path(options: Options, the_sweep: Sweep) -> Path:
+    from experiments.sweep.store import default_store
+
+    return options.store or default_store(the_sweep.name)
+
+
+def _complete(the_sweep: Sweep, options: Options) -> tuple[Plan, Mapping[Key, Result], Outcome]:
+    """Run what the store lacks; the plan, all its results, and what came of the new runs."""
+    from experiments.sweep.plan import make_plan, standing
+    from experiments.sweep.runner import Outcome
+    from experiments.sweep.store import Store
+
+    path = _store_path(options, the_sweep)
+    the_plan = make_plan(the_sweep)
+    with Store.to_read(path) as store:
+        state = standing(the_plan, store)
+        if not state.to_do:
+            return the_plan, store.results(the_plan.version), Outcome()
+    with Store.to_write(path) as store:
+        store.note_points(the_plan)
+        outcome = _run(the_sweep.name, state.to_do, store, options)
+        results = store.results(the_plan.version)
+    _tell(outcome, the_sweep)
+    return the_plan, results, outcome
+
+
+def _run(name: str, jobs: Sequence[Job], store: Any, options: Options) -> Outcome:
+    from experiments.sweep.result import Result
+    from experiments.sweep.runner import fastest_driver, local_executor, run_jobs, simulated
+
+    driver = fastest_driver(options.driver)
+    executor, workers = local_executor(driver, options.workers)
+    with progress.runs(name, len(jobs)) as advance:
+
+        def on_end(_: Job, end: Result | Failure) -> None:
+            advance(end.messages if isinstance(end, Result) else 0)
+
+        try:
+            return run_jobs(jobs, store, simulated(driver), executor, workers, on_end)
+        except KeyboardInterrupt:  # the second one: the runs in flight are not waited for
+            os._exit(INTERRUPTED)
+
+
+def _tell(outcome: Outcome, the_sweep: Sweep) -> None:
+    """On stderr: what did not go as planned."""
+    err = progress.notices()
+    if outcome.interrupted:
+        err.print(f"{the_sweep.name}: interrupted; {outcome.kept:,} new runs are kept, the same command goes on")
+    for message in dict.fromkeys(failure.message for failure in outcome.failures):
+        count = sum(1 for failure in outcome.failures if failure.message == message)
+        err.print(f"{count} runs could not be made: {message}", soft_wrap=True)
+
+
+def _save(found: Sequence[Frontier], the_sweep: Sweep, out: Path) -> list[Path]:
+    """Write figure and CSV. StoreError when the directory does not take them."""
+    from experiments.figures import save_frontier
+    from experiments.sweep.errors import StoreError
+    from experiments.tables import write_csv
+
+    png, svg, table = (out / f"{the_sweep.name}.{suffix}" for suffix in ("png", "svg", "csv"))
+    try:
+        out.mkdir(parents=True, exist_ok=True)
+        with table.open("w", newline="", encoding="utf-8") as file:
+            write_csv(found, file)
+        save_frontier(found, the_sweep.title, the_sweep.slo, png, svg)
+    except OSError as error:
+        raise StoreError(f"cannot write to {out}: {error.strerror}: give another --out") from error
+    return [png, svg, table]
+
+
+def _report(found: Sequence[Frontier], the_sweep: Sweep, files: Sequence[Path], as_json: bool) -> None:
+    """Print tables, knee and advice."""
+    from experiments import tables
+    from experiments.advice import advise
+
+    if as_json:
+        panels = [tables.as_json(panel, the_sweep.slo) for panel in found]
+        say_json({"sweep": the_sweep.name, "panels": panels, "files": [str(file) for file in files]})
+        return
+    out = progress.results()
+    for panel in found:
+        out.print(tables.frontier_table(panel, the_sweep.slo))
+        overloads = tables.overloaded_table(panel)
+        if overloads is not None:
+            out.print(overloads)
+    for panel in found:
+        advice = advise(panel)
+        out.print(f"[bold]{advice.sentence}[/bold] {' '.join(advice.reasons)}\n", soft_wrap=True)
+    out.print("  ".join(map(str, files)), soft_wrap=True)
+
+
+def _size(the_plan: Plan) -> str:
+    """`wan: write buffer x NODELAY x load = 3 x 2 x 6 = 36 points; ...; 10 seeds each`."""
+    from experiments import labels
+
+    parts = []
+    for panel in the_plan.sweep.panels:
+        names = " x ".join(labels.name(axis, panel.axes) for axis in panel.axes) or "nothing varies"
+        counts = " x ".join(str(len(values)) for values in panel.axes.values()) or "1"
+        prefix = f"{panel.name}: " if len(the_plan.sweep.panels) > 1 else ""
+        parts.append(f"{prefix}{names} = {counts} = {panel.size:,} points")
+    return f"{'; '.join(parts)}; {the_plan.sweep.replications:,} seeds each"
+
+
+def _stale(state: Standing) -> str:
+    reasons = ((state.stale_code, "the model"), (state.stale_scenario, "the scenario"))
+    parts = [f"{count:,} stale since {what} changed" for count, what in reasons if count]
+    return f" ({', '.join(parts)})" if parts else ""
+
+
+def _plan_json(the_plan: Plan, state: Standing, seconds: float | None) -> dict[str, Any]:
+    return {
+        "sweep": the_plan.sweep.name,
+        "points": len(the_plan.points),
+        "replications": the_plan.sweep.replications,
+        "runs": state.total,
+        "done": state.done,
+        "to_do": len(state.to_do),
+        "stale": {"code": state.stale_code, "scenario": state.stale_scenario},
+        "seconds": seconds,
+        "version": the_plan.version,
+    }
+
+
+def _exit_code(outcome: Outcome) -> int:
+    if outcome.interrupted:
+        return INTERRUPTED
+    return LIMIT if outcome.failures else OK

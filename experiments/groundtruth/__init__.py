@@ -1,0 +1,1 @@
+"""Is the model right about a real kernel? Replays recordings and compares."""

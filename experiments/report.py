@@ -1,0 +1,99 @@
+"""A run's summary as text for people."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from experiments.labels import megabits, milliseconds
+from sim.scenario import Scenario, Workload
+from sim.units import SIZE
+
+PERCENTILES = {"mean": "mean", "p50": "p50", "p90": "p90", "p99": "p99", "p999": "p99.9", "max": "max"}
+VIEWS = {
+    "latency_ns": "steady state",
+    "startup_latency_ns": "start-up",
+    "closed_loop_latency_ns": "from write()",
+}
+BAR = 30  # characters of the longest bar
+
+
+def report(scenario: Scenario, summary: Mapping[str, Any]) -> str:
+    """What `tinygram run` prints."""
+    parts = (_head(scenario, summary), _latency(summary), _work(scenario, summary), _ledger(summary))
+    return "\n\n".join("\n".join(part) for part in parts)
+
+
+def _head(scenario: Scenario, s: Mapping[str, Any]) -> Iterator[str]:
+    if scenario.title:
+        yield scenario.title
+    left = f", {s['undelivered']:,} undelivered" if s["undelivered"] else ""
+    yield f"{s['messages']:,} messages ({traffic(scenario.workload)}) in {s['duration_ns'] / 1e9:.3f} s{left}"
+    yield f"scenario {scenario.name} {s['scenario_hash']}, seed {s['seed']}, driver {s['driver']}"
+
+
+def traffic(w: Workload) -> str:
+    """Who sends what to whom, in a few words."""
+    if w.kind == "request-response":
+        return f"{_sizes(w.pieces)} there, {_sizes(w.reply)} back"
+    to = "client" if w.sender == "server" else "server"
+    if w.trace:
+        return f"recorded, {w.sender} to {to}"
+    return f"{_sizes(w.sizes or (w.size,))}, {w.arrivals}, {w.sender} to {to}"
+
+
+def _sizes(sizes: tuple[int, ...]) -> str:
+    if len(sizes) <= 3:
+        return " + ".join(SIZE.format(size) for size in sizes)
+    return f"{SIZE.format(min(sizes))} to {SIZE.format(max(sizes))}"
+
+
+def _latency(s: Mapping[str, Any]) -> Iterator[str]:
+    if s["overloaded"]:
+        yield "OVERLOADED: the backlog kept growing, so latencies would only say how long the run was"
+        return
+    yield "latency, ms    " + "".join(f"{name:>9}" for name in PERCENTILES.values())
+    for view, label in VIEWS.items():
+        values = s.get(view) or {}
+        if values.get("max") is not None:
+            yield f"  {label:<13}" + "".join(f"{milliseconds(values[p]):>9}" for p in PERCENTILES)
+    classes = s.get("by_size") or []
+    for row in classes if len(classes) > 1 else []:
+        label = f"to {SIZE.format(row['to'])}" if row["to"] else f"from {SIZE.format(row['from'])}"
+        yield f"  {label:<13}" + "".join(f"{milliseconds(row['latency_ns'][p]):>9}" for p in PERCENTILES)
+
+
+def _work(scenario: Scenario, s: Mapping[str, Any]) -> Iterator[str]:
+    offered = f" of {megabits(s['offered_bps'])} offered" if s.get("offered_bps") else ""
+    yield f"throughput     {megabits(s['throughput_bps'])} Mbit/s delivered{offered}"
+    dropped = sum(s.get("dropped", {}).values())
+    counts = {
+        "write()": s["writes"], "segments": s["segments"], "ACKs": s["acks"], "by the timer": s.get("acks_by_timer", 0),
+        "retransmissions": s["retransmits"], "dropped": dropped, "blocked writes": s.get("blocked_writes", 0),
+    }  # fmt: skip
+    yield "counted        " + ", ".join(f"{n:,} {what}" for what, n in counts.items() if n)
+    cpu = ", ".join(f"{host} {share:.1%}" for host, share in s["cpu_share"].items())
+    peak = f"send buffer at most {s['wmem_peak_bytes'] / 1024:,.1f} KiB"
+    yield f"used           CPU {cpu}; {peak}"
+
+
+def _ledger(s: Mapping[str, Any]) -> Iterator[str]:
+    ledger = {cause: ns for cause, ns in s["ledger_ns"].items() if ns}
+    total = sum(ledger.values())
+    if not total:
+        return
+    yield "where the time went (all messages; mean of a message in ms)"
+    longest = max(ledger.values())
+    for cause, ns in sorted(ledger.items(), key=lambda item: -item[1]):
+        mean = milliseconds(ns / max(1, s["messages"]))
+        yield f"  {cause:<18}{mean:>9} {ns / total:>6.1%}  {bar(ns / longest)}".rstrip()
+    yield f"  {'sum':<18}{milliseconds(total / max(1, s['messages'])):>9}"
+
+
+def bar(share: float, width: int = BAR) -> str:
+    """A bar of `share` of the width, in eighths of a character where the terminal can show them."""
+    eighths = round(share * width * 8)
+    if (sys.stdout.encoding or "").lower().replace("-", "") != "utf8":
+        return "#" * round(share * width)
+    return "█" * (eighths // 8) + ("", "▏", "▎", "▍", "▌", "▋", "▊", "▉")[eighths % 8]

@@ -1,0 +1,1 @@
+"""Sweeps: what to run (`file`, `plan`), running it (`runner`), and keeping what was run (`store`, `result`)."""

@@ -1,0 +1,147 @@
+"""What a sweep will run: its points, each a scenario, times its seeds."""
+
+from __future__ import annotations
+
+import itertools
+import json
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+
+from experiments.sweep.file import Panel, Settings, Sweep
+from experiments.sweep.result import Key
+from sim.errors import Problem, ScenarioError
+from sim.identity import model_version, scenario_hash
+
+if TYPE_CHECKING:
+    from experiments.sweep.store import Store
+    from sim.scenario import Scenario
+
+    Load = Callable[[str, Mapping[str, object]], Scenario]
+
+
+@dataclass(frozen=True)
+class Point:
+    """One configuration: the panel it belongs to, its value on each axis, and the scenario they make."""
+
+    panel: str
+    settings: Settings
+    scenario: Scenario
+    scenario_hash: str
+
+    @property
+    def label(self) -> str:
+        """The settings as canonical JSON: what the point is called in a store."""
+        return json.dumps(self.settings, sort_keys=True)
+
+
+@dataclass(frozen=True)
+class Job:
+    """One run to make."""
+
+    point: Point
+    seed: int
+    key: Key
+
+
+@dataclass(frozen=True)
+class Plan:
+    """Points x seeds, under one version of the model."""
+
+    sweep: Sweep
+    points: tuple[Point, ...]
+    version: str
+
+    def key(self, point: Point, seed: int) -> Key:
+        """What the result of this point and seed is kept under."""
+        return Key(point.scenario_hash, seed, self.version)
+
+    def jobs(self) -> Iterator[Job]:
+        """Every run once, all points of a seed before the next seed: an interrupted sweep has whole replications."""
+        seen: set[Key] = set()
+        for seed in self.sweep.seeds:
+            for point in self.points:
+                key = self.key(point, seed)
+                if key not in seen:
+                    seen.add(key)
+                    yield Job(point, seed, key)
+
+
+@dataclass(frozen=True)
+class Standing:
+    """How far a store has got with a plan. Stale runs are to do: what there is, older code or settings made."""
+
+    done: int
+    to_do: tuple[Job, ...]
+    stale_code: int
+    stale_scenario: int
+    seconds_a_run: float | None  # one worker, from the runs already in the store
+
+    @property
+    def total(self) -> int:
+        """Number of runs of the plan."""
+        return self.done + len(self.to_do)
+
+
+def make_plan(sweep: Sweep, load: Load | None = None) -> Plan:
+    """Build every point's scenario. ScenarioError lists the mistakes of all points, each once, by place in the file.
+
+    `load(base, overrides)` makes a scenario; by default from presets and scenario files.
+    """
+    if load is None:
+        from experiments.files import load as load_file
+
+        load = load_file
+    points: list[Point] = []
+    problems: dict[str, Problem] = {}
+    for panel in sweep.panels:
+        for settings in grid(panel):
+            try:
+                scenario = load(sweep.base, {**panel.fixed, **settings})
+            except ScenarioError as error:
+                for problem in error.problems:
+                    located = replace(problem, path=_place(problem.path, panel, sweep))
+                    problems.setdefault(str(located), located)
+            else:
+                points.append(Point(panel.name, settings, scenario, scenario_hash(scenario)))
+    if problems:
+        raise ScenarioError(list(problems.values()))
+    return Plan(sweep, tuple(points), model_version())
+
+
+def grid(panel: Panel) -> Iterator[Settings]:
+    """The product of the axes, the last one running fastest."""
+    for values in itertools.product(*panel.axes.values()):
+        yield dict(zip(panel.axes, values, strict=True))
+
+
+def standing(plan: Plan, store: Store) -> Standing:
+    """What of the plan the store already has."""
+    have = store.runs()
+    done = have.get(plan.version, set())
+    older = set().union(*(runs for version, runs in have.items() if version != plan.version))
+    ever_run = {scenario_hash for runs in have.values() for scenario_hash, _ in runs}
+    formerly = store.points(plan.sweep.name)
+    to_do: list[Job] = []
+    count = stale_code = stale_scenario = 0
+    for job in plan.jobs():
+        count += 1
+        if (job.key.scenario_hash, job.seed) in done:
+            continue
+        to_do.append(job)
+        former = formerly.get((job.point.panel, job.point.label))
+        if (job.key.scenario_hash, job.seed) in older:
+            stale_code += 1
+        elif former != job.key.scenario_hash and former in ever_run:
+            stale_scenario += 1
+    return Standing(count - len(to_do), tuple(to_do), stale_code, stale_scenario, store.seconds_a_run(plan.version))
+
+
+def _place(path: str, panel: Panel, sweep: Sweep) -> str:
+    """Where in the sweep file a scenario's mistake was written."""
+    path = path.removeprefix("--set ")
+    prefix = f"panels.{panel.name}." if len(sweep.panels) > 1 or panel.title else ""
+    for table, keys in (("axes", panel.axes), ("set", panel.fixed)):
+        if any(path == key or path.startswith((f"{key}.", f"{key}[")) for key in keys):
+            return f"{prefix}{table}.{path}"
+    return path

@@ -1,0 +1,141 @@
+"""The sending application and its thread(s): when a message is handed over, when write() runs, when it blocks.
+
+With one thread the application writes itself: while write() works or blocks, the next message waits. With two
+(grpc-go), the application's SendMsg only queues, bounded by a quota, and a framer thread writes; both share one core,
+and the framer gets its turn when the application has nothing more to hand over just then.
+"""
+
+from __future__ import annotations
+
+from models.clocks import NOTHING, begin_write_wait, end_write_wait, switch
+from models.constants import STEP_NEXT, STEP_SEND, STEP_STALLED
+from models.cpu import work
+from models.framer import next_write, settle, thread_reason
+from models.send_queue import sendmsg
+from models.sources import enter_due, schedule_next
+from models.state import CPU, INF, SENDER_SPIKE, SNDBUF, WRITE_QUOTA, Endpoint, Link
+
+
+def reason(e: Endpoint, now: int, why: int) -> None:
+    """The application thread's running reason."""
+    enter_due(e.w, now)
+    switch(e.w.clock, now, why)
+
+
+def do_write(e: Endpoint, l: Link, now: int) -> int:
+    """The write() call copies: 1 done, 0 blocked."""
+    w = e.w
+    before = w.call_left
+    done = sendmsg(e, l, now)
+    w.write_bytes += before - w.call_left
+    if done == 0:
+        thread_reason(e, now, SNDBUF)
+    return done
+
+
+def run_writer(e: Endpoint, l: Link, now: int) -> None:
+    """The writing thread is free: write() until there is nothing to write, the core is busy, or a call blocks."""
+    w = e.w
+    h = e.host
+    while True:
+        n = next_write(e, l, now)
+        cost = w.frames * h.frame_ns
+        w.frames = 0
+        if n == 0:
+            settle(e, now)
+            return
+        w.busy = 1
+        w.writes += 1
+        cost += h.write_ns + n * h.write_byte_ps // 1000
+        if cost or h.app_busy > now:
+            thread_reason(e, now, CPU)
+            w.write_at = work(h, now, cost)
+            return
+        if do_write(e, l, now) == 0:
+            return
+
+
+def write_event(e: Endpoint, l: Link, now: int) -> None:
+    """A write() call's work is done, or a blocked one was woken."""
+    w = e.w
+    w.write_at = INF
+    if w.blocked:
+        w.blocked = 0
+        w.block_ns += now - w.t_blocked
+    if do_write(e, l, now):
+        run_writer(e, l, now)
+
+
+def wake_writer(e: Endpoint, now: int) -> None:
+    """There is room again: the sleeping writer runs after the scheduler's latency."""
+    if e.w.blocked and e.w.write_at == INF:
+        thread_reason(e, now, CPU)
+        e.w.write_at = max(now + e.host.wake_ns, e.host.app_busy)
+
+
+def flush_timer(e: Endpoint, l: Link, now: int) -> None:
+    """The buffer has waited long enough."""
+    w = e.w
+    w.flush_at = INF
+    w.flush_due = 1
+    if w.busy == 0:
+        run_writer(e, l, now)
+
+
+def hand_over(e: Endpoint, l: Link, now: int) -> None:
+    """SendMsg returns (two threads), or the application begins to write (one)."""
+    w = e.w
+    m = w.m[w.queued & w.mask]
+    w.queued += 1
+    w.app_step = STEP_NEXT
+    if w.threads == 1:
+        w.app_at = INF
+        run_writer(e, l, now)
+        return
+    w.quota_left -= w.prefix + m.size
+    m.t_ret = now
+    enter_due(w, now)
+    end_write_wait(w.clock, m, now)
+    begin_write_wait(w.framer_clock, m, now)
+    schedule_next(e, now)
+    reason(e, now, NOTHING)
+    if w.busy:
+        return
+    if w.app_at <= now and w.quota_left > 0:
+        switch(w.framer_clock, now, CPU)
+    else:
+        run_writer(e, l, now)
+
+
+def app_event(e: Endpoint, l: Link, now: int) -> None:
+    """The application thread's next step: take a message (stall first, if it must), work on it, hand it over."""
+    w = e.w
+    h = e.host
+    w.app_at = INF
+    if w.app_step == STEP_SEND:
+        hand_over(e, l, now)
+        return
+    enter_due(w, now)
+    m = w.m[w.called & w.mask]
+    if w.app_step == STEP_NEXT and m.stall > 0:
+        reason(e, now, SENDER_SPIKE)
+        w.app_at = now + m.stall
+        w.app_step = STEP_STALLED
+        return
+    if w.called == w.queued:
+        m.t_call = now
+        m.t_ret = -1
+        w.called += 1
+    if w.quota and w.quota_left <= 0:
+        reason(e, now, WRITE_QUOTA)
+        w.quota_wait = 1
+        w.app_step = STEP_STALLED
+        if w.busy == 0:
+            run_writer(e, l, now)
+        return
+    if h.message_ns or (w.threads == 2 and h.app_busy > now):
+        reason(e, now, CPU)
+        w.app_at = work(h, now, h.message_ns)
+        w.app_step = STEP_SEND
+        return
+    hand_over(e, l, now)

@@ -1,0 +1,216 @@
+"""The framer: from messages to write() calls.
+
+A message becomes frames (HTTP/2: 9 bytes in front of at most 16,384; gRPC adds 5 bytes in front of the message), frames
+go through a write buffer, and a flush rule decides when the buffer becomes a write():
+
+* per-frame, per-message (every n-th): what simple senders do;
+* on-idle: flush when nothing more is queued. This is what gRPC stacks do: the buffer never delays a message on an idle
+  stream, it merges what is queued already;
+* on-full: only when the buffer is full, so an idle stream is never flushed;
+* on-timer: at most that long after the first byte.
+
+Sources: grpc-go internal/transport (`loopyWriter.run`, `bufWriter.Write`), golang.org/x/net/http2 (`Framer.endWrite`),
+Go's bufio.Writer; see docs/model/framer.md.
+"""
+
+from __future__ import annotations
+
+from models.clocks import NOTHING, switch
+from models.constants import FREED_OPTION, NAGLE_CORK, ON_IDLE, ON_TIMER, PER_FRAME, PER_MESSAGE, STEP_NEXT
+from models.send_queue import uncork
+from models.sources import enter_due, schedule_next
+from models.state import FRAMER, INF, Endpoint, Link, Message, Writer
+
+GO_BUFWRITER = 2
+
+
+def thread_reason(e: Endpoint, now: int, why: int) -> None:
+    """The writing thread's running reason, on the clock that its messages wait on."""
+    w = e.w
+    if w.threads == 2:
+        switch(w.framer_clock, now, why)
+    else:
+        enter_due(w, now)
+        switch(w.clock, now, why)
+
+
+def start_call(e: Endpoint, n: int, more: int) -> int:
+    """The next write() takes n bytes."""
+    w = e.w
+    w.call_left = n
+    w.call_more = more
+    w.copied = 0
+    w.calls += 1
+    return n
+
+
+def take_buffer(e: Endpoint) -> int:
+    """Flush: what is in the buffer becomes a write()."""
+    w = e.w
+    n = w.buffered
+    w.buffered = 0
+    w.flush_due = 0
+    w.flush_at = INF
+    return start_call(e, n, 0)
+
+
+def copy_to_buffer(e: Endpoint, now: int) -> int:
+    """Put the current piece into the buffer; bytes of the write() this causes, or 0 when all of it fitted.
+
+    grpc-go flushes as soon as the buffer is full; bufio only when more must go in, and passes a large piece by.
+    """
+    w = e.w
+    room = w.buffer - w.buffered
+    if w.kind == GO_BUFWRITER:
+        n = min(room, w.copy_left)
+        w.buffered += n
+        w.copy_left -= n
+        full = w.buffered >= w.buffer
+    else:
+        if w.copy_left > room and w.buffered == 0:
+            n = w.copy_left
+            w.copy_left = 0
+            return start_call(e, n, 0)
+        n = min(room, w.copy_left)
+        w.buffered += n
+        w.copy_left -= n
+        full = w.copy_left > 0
+    if full:
+        return take_buffer(e)
+    if w.flush == ON_TIMER and w.flush_at == INF and w.buffered:
+        w.flush_at = now + w.flush_after
+    return 0
+
+
+def replenish(e: Endpoint, now: int, n: int) -> None:
+    """Framed bytes return to the stream's quota; a sender that waited for it goes on."""
+    w = e.w
+    w.quota_left += n
+    if w.quota_wait and w.quota_left > 0:
+        w.quota_wait = 0
+        w.app_at = now
+
+
+def begin_message(e: Endpoint, m: Message) -> None:
+    """Fix where the message lies in the stream."""
+    w = e.w
+    m.wire = m.size
+    if w.npieces == 0:
+        body = w.prefix + m.size
+        m.wire = body + w.header * ((body + w.max_frame - 1) // w.max_frame)
+    m.start = w.put
+    m.end = w.put + m.wire
+    w.put = m.end
+    w.framed += 1
+    w.in_message = 1
+    w.calls = 0
+    w.body_left = w.prefix + m.size
+    w.frame_left = 0
+    w.piece = 0
+    if w.cork == 2:
+        e.nonagle |= NAGLE_CORK
+
+
+def next_piece(e: Endpoint, now: int) -> int:
+    """The next bytes the framer writes: header, prefix, payload or all in one; 0 when the message is done."""
+    w = e.w
+    if w.npieces:
+        if w.piece == w.npieces:
+            return 0
+        w.piece += 1
+        return w.cut[w.piece - 1]
+    if w.piece == 0:
+        if w.body_left == 0:
+            return 0
+        w.frame_left = min(w.body_left, w.max_frame)
+        w.frames += 1
+        if w.quota:
+            replenish(e, now, w.frame_left)
+        if w.pieces == 1 or w.header == 0:
+            n = w.header + w.frame_left
+            w.body_left -= w.frame_left
+            return n
+        w.piece = 1
+        return w.header
+    first = w.m[(w.framed - 1) & w.mask].size + w.prefix == w.body_left
+    if w.pieces == 3 and w.piece == 1 and w.prefix and first:
+        w.piece = 2
+        w.frame_left -= w.prefix
+        w.body_left -= w.prefix
+        return w.prefix
+    w.piece = 0
+    w.body_left -= w.frame_left
+    return w.frame_left
+
+
+def message_continues(w_npieces: int, piece: int, body_left: int) -> int:
+    """Is there another piece behind the one just taken?"""
+    if w_npieces:
+        return 1 if piece < w_npieces else 0
+    return 1 if piece or body_left else 0
+
+
+def more_is_due(w: Writer, now: int) -> int:
+    """Is the next message waiting already?"""
+    return 1 if w.called < w.made and w.m[w.called & w.mask].t_due <= now else 0
+
+
+def end_message(e: Endpoint, l: Link, now: int) -> None:
+    """All of the message has been written or buffered; a thread that writes itself is free for the next one."""
+    w = e.w
+    m = w.m[(w.framed - 1) & w.mask]
+    w.in_message = 0
+    m.writes = w.calls
+    if w.cork == 2:
+        uncork(e, l, now, FREED_OPTION)
+    if w.flush == PER_MESSAGE and (w.framed % w.flush_every == 0 or w.framed == w.total):
+        w.flush_due = 1
+    if w.threads == 1 and w.flush == ON_IDLE and more_is_due(w, now) == 0:
+        w.flush_due = 1
+    if w.framed == w.total and w.flush != ON_IDLE:
+        w.flush_due = 1  # the application closes its stream
+
+
+def next_write(e: Endpoint, l: Link, now: int) -> int:
+    """Bytes of the next write() call, or 0 when the thread has nothing to write now."""
+    w = e.w
+    while True:
+        if w.copy_left > 0:
+            n = copy_to_buffer(e, now)
+            if n:
+                return n
+            if w.copy_left == 0 and w.flush == PER_FRAME and w.piece == 0:
+                w.flush_due = 1
+        elif w.flush_due:
+            if w.buffered:
+                return take_buffer(e)
+            w.flush_due = 0
+        elif w.in_message:
+            n = next_piece(e, now)
+            if n == 0:
+                end_message(e, l, now)
+                if w.threads == 1 and w.flush_due == 0:
+                    return 0
+            elif w.buffer:
+                w.copy_left = n
+            else:
+                return start_call(e, n, w.more * message_continues(w.npieces, w.piece, w.body_left))
+        elif w.framed < w.queued:
+            begin_message(e, w.m[w.framed & w.mask])
+        elif w.flush == ON_IDLE and w.buffered:
+            return take_buffer(e)
+        else:
+            return 0
+
+
+def settle(e: Endpoint, now: int) -> None:
+    """Nothing to write: what lies in the buffer waits for the flush rule; a single thread turns to the next message."""
+    w = e.w
+    w.busy = 0
+    thread_reason(e, now, FRAMER if w.buffered else NOTHING)
+    if w.threads == 1 and w.called == w.queued and w.called > 0:
+        m = w.m[(w.called - 1) & w.mask]
+        if m.t_ret < 0:
+            m.t_ret = now
+            w.app_step = STEP_NEXT
+            schedule_next(e, now)

@@ -1,0 +1,182 @@
+"""One direction of the path: FIFO, serialiser, propagation, jitter, spikes, loss. Order is always kept.
+
+A packet waits for the serialiser behind earlier packets (and behind background load), takes `bytes * 8 / rate` on it,
+then travels `delay` plus its own jitter and spike. It never overtakes: one that would is delivered together with the
+packet before it, and the ledger says whether that packet's jitter or its spike held it. Loss is decided behind the
+serialiser, so a lost packet has used link time. A full FIFO drops at the tail.
+
+Both kinds of dropped packets stay in the ring until their turn; `link_pop` steps over them, so a trace shows them.
+"""
+
+from __future__ import annotations
+
+from models.constants import ERR_PACKETS
+from models.state import DRAWS, INF, PACKETS, Link, Packet
+
+NANOBITS = 8_000_000_000  # bits a byte times ns a second
+
+HIT_SPIKE = 1
+HIT_STALL = 2
+HIT_BEHIND = 3
+
+DROP_RANDOM = 1
+DROP_FULL = 2
+
+
+def serialisation_ns(l: Link, length: int) -> int:
+    """Time `length` IP bytes take on the wire."""
+    if l.rate == 0:
+        return 0
+    return (length + l.overhead) * NANOBITS // l.rate
+
+
+def background(l: Link, now: int) -> None:
+    """Let the other traffic that has arrived by now take its place in the FIFO."""
+    each = serialisation_ns(l, l.bg_size)
+    while l.bg_next <= now:
+        start = max(l.bg_next, l.free)
+        if l.limit == 0 or (start - l.bg_next) * l.rate // NANOBITS + l.bg_size <= l.limit:
+            l.free = start + each
+        l.bg_next += l.bg_gap
+
+
+def backlog_bytes(l: Link, now: int) -> int:
+    """Bytes of our packets in the FIFO, the one in service included."""
+    while l.dep_len > 0:
+        d = l.dep[l.dep_head]
+        if d.start > now:
+            break
+        l.backlog -= d.end
+        l.dep_head = (l.dep_head + 1) & (PACKETS - 1)
+        l.dep_len -= 1
+    return l.backlog
+
+
+def enter_backlog(l: Link, done: int, length: int) -> None:
+    """Remember when these bytes will have left the FIFO."""
+    d = l.dep[(l.dep_head + l.dep_len) & (PACKETS - 1)]
+    d.start = done
+    d.end = length
+    l.dep_len += 1
+    l.backlog += length
+
+
+def processing_ns(l: Link, p: Packet) -> int:
+    """Softirq work of the receiving host for one packet."""
+    if p.len == 0:
+        return l.rx_ack_ns
+    return l.rx_segment_ns + p.len * l.rx_byte_ps // 1000
+
+
+def schedule_head(l: Link) -> None:
+    """When the receiving host will have processed the packet at the head: packets are processed one by one."""
+    if l.len == 0:
+        l.next = INF
+        return
+    p = l.q[l.head]
+    if p.drop:
+        l.next = p.due
+    else:
+        l.next = max(p.due, l.rx_busy) + processing_ns(l, p)
+
+
+def stalled_until(l: Link, due: int) -> int:
+    """A packet due inside a stall window comes out at its end."""
+    for i in range(l.nstalls):
+        s = l.stall[i]
+        if s.start <= due < s.end:
+            due = s.end
+    return due
+
+
+def travel(l: Link, p: Packet) -> None:
+    """Fix the arrival of a packet that has been serialised, and attribute what exceeds the propagation delay."""
+    p.jitter = 0
+    p.spike = 0
+    p.hit = 0
+    if l.random:
+        d = l.draw[p.idx & (DRAWS - 1)]
+        p.jitter = d.jitter
+        p.spike = d.spike
+        if d.spike > 0:
+            p.hit = HIT_SPIKE
+        if d.lost:
+            p.drop = DROP_RANDOM
+            p.due = p.done + l.delay
+            l.lost += 1
+            if p.due < l.last_due:
+                p.due = l.last_due  # its turn in the ring; it holds nobody
+            return
+    due = p.done + l.delay + p.jitter + p.spike
+    if l.nstalls:
+        until = stalled_until(l, due)
+        if until > due:
+            p.spike += until - due
+            p.hit = HIT_STALL
+            due = until
+    if due < l.last_due:
+        held = l.last_due - due
+        if p.hit == 0 and held > 1000:
+            p.hit = HIT_BEHIND
+        if l.last_hit:
+            p.spike += held
+        else:
+            p.jitter += held
+        due = l.last_due
+    else:
+        l.last_hit = 1 if p.spike > 0 else 0
+    l.last_due = due
+    p.due = due
+
+
+def next_slot(l: Link) -> int:
+    """Where the next packet is to be written."""
+    if l.len == 0:
+        l.head = 0
+    return (l.head + l.len) & (PACKETS - 1)
+
+
+def link_send(l: Link, p: Packet, now: int) -> None:
+    """Offer the packet just written into `next_slot`; its stamps, fate and arrival are decided here."""
+    p.idx = l.idx
+    p.into = now
+    p.drop = 0
+    p.backlog = 0
+    l.idx += 1
+    if l.random and l.drawn - l.idx < DRAWS // 4:
+        l.need = 1
+    if l.rate:
+        if l.bg_gap:
+            background(l, now)
+        p.backlog = backlog_bytes(l, now)
+        if l.limit and p.backlog + p.iplen > l.limit:
+            p.drop = DROP_FULL
+            p.svc = now
+            p.done = now
+            p.due = max(now, l.last_due)
+            l.overflowed += 1
+    if p.drop == 0:
+        p.svc = max(now, l.free)
+        p.done = p.svc + serialisation_ns(l, p.iplen)
+        l.free = p.done
+        if l.rate:
+            enter_backlog(l, p.done, p.iplen)
+        travel(l, p)
+        l.bytes += p.iplen
+    l.len += 1
+    l.packets += 1
+    if l.len == 1:
+        schedule_head(l)
+    elif l.len >= PACKETS:
+        l.err = ERR_PACKETS
+
+
+def link_pop(l: Link, now: int) -> None:
+    """The packet at the head has been processed: on to the next one."""
+    p = l.q[l.head]
+    if p.drop == 0:
+        l.rx_busy = now
+        l.rx_ns += processing_ns(l, p)
+    l.head = (l.head + 1) & (PACKETS - 1)
+    l.len -= 1
+    schedule_head(l)

@@ -1,0 +1,86 @@
+"""The receiving application: when it reads decides when the peer gets its ACKs.
+
+A prompt reader sleeps in read() and runs `wake_ns` after data came in. A polling reader looks at multiples of `every`.
+A slow one pauses after every read. One read() takes all there is, up to `size`.
+"""
+
+from __future__ import annotations
+
+from models.constants import REPLIES, REQUESTS
+from models.cpu import work
+from models.delayed_ack import ack_on_read, set_quickack
+from models.ledger import close_ledger
+from models.receive_queue import tcp_copy_received
+from models.sources import reply_read, request_read
+from models.state import INF, Endpoint, Link
+
+
+def next_poll(e: Endpoint, t: int) -> int:
+    """The first polling instant not before t."""
+    r = e.r
+    return t + (r.phase - t) % r.every
+
+
+def data_ready(e: Endpoint, now: int) -> None:
+    """Data is readable: wake a reader that sleeps in read()."""
+    r = e.r
+    if r.waiting == 0 or e.rcv_nxt - e.copied_seq < r.lowat:
+        return
+    r.waiting = 0
+    r.runnable = max(now, r.start)
+    if r.every:
+        r.runnable = next_poll(e, r.runnable)
+    r.at = work(e.host, r.runnable + e.host.wake_ns, e.host.read_ns)
+
+
+def read_again(e: Endpoint, now: int) -> None:
+    """After a read: pause, poll, go on at once if there is more, or sleep."""
+    r = e.r
+    ready = max(now, e.host.app_busy) + r.pause
+    if r.every:
+        ready = next_poll(e, max(ready, now + 1))
+    if r.pause or r.every or e.rcv_nxt - e.copied_seq >= r.lowat:
+        r.runnable = ready
+        r.at = work(e.host, ready, e.host.read_ns)
+    else:
+        r.at = INF
+        r.waiting = 1
+
+
+def deliver(e: Endpoint, peer: Endpoint, now: int) -> int:
+    """Messages of `peer` whose last byte has been read; returns how many."""
+    w = peer.w
+    n = 0
+    while w.done < w.ordered:
+        m = w.m[w.done & w.mask]
+        if m.end > e.copied_seq:
+            break
+        close_ledger(peer, e.r, m, now)
+        w.done += 1
+        n += 1
+    if n and w.starved:
+        w.need = 1
+    return n
+
+
+def read(e: Endpoint, l: Link, peer: Endpoint, now: int) -> None:
+    """A read() returns: copy, acknowledge if that is due, deliver messages, go on."""
+    r = e.r
+    n = tcp_copy_received(e, now, r.size)
+    if n == 0:
+        r.at = INF
+        r.waiting = 1
+        return
+    r.reads += 1
+    r.bytes += n
+    ack_on_read(e, l, now, n)
+    if r.quickack:
+        set_quickack(e, l, now, 1 if r.quickack == 1 else 0)
+    got = deliver(e, peer, now)
+    if e.host.deliver_ns or e.host.read_byte_ps:
+        work(e.host, now, got * e.host.deliver_ns + n * e.host.read_byte_ps // 1000)
+    read_again(e, now)
+    if got and e.w.mode == REPLIES:
+        request_read(e, peer, now)
+    elif got and e.w.mode == REQUESTS:
+        reply_read(e, now)

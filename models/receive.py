@@ -1,0 +1,138 @@
+"""A packet arrives: the order in which Linux does things decides what piggybacks and what is acknowledged.
+
+ACK field first, then the data, then our own pending data (which carries the ACK for free), then the decision whether an
+ACK of its own is needed, and last the reader is woken.
+
+Linux: `tcp_rcv_established()`, `tcp_data_queue()`, `tcp_send_dupack()`, `tcp_data_snd_check()` in tcp_input.c.
+"""
+
+from __future__ import annotations
+
+from models.ack import tcp_ack
+from models.application import wake_writer
+from models.constants import ERR_READS, FREED_ACK
+from models.delayed_ack import ack_check, data_received, enter_quickack_mode, measure_rcv_mss
+from models.ledger import arrivals, in_order
+from models.out_of_order import dsack_set, queue_out_of_order, sack_remove, take_in_order
+from models.output import push_pending
+from models.reader import data_ready
+from models.receive_queue import received_truesize, tcp_queue_rcv, tcp_try_rmem_schedule
+from models.receive_window import tcp_grow_window, tcp_rcv_rtt_measure_ts, tcp_rcvbuf_grow, tcp_receive_window
+from models.send_queue import check_space
+from models.state import READS, Endpoint, Link, Packet
+from models.transmit import send_ack
+
+NOTHING_NEW = 0
+IN_SEQUENCE = 1
+OUT_OF_SEQUENCE = 2
+
+
+def in_sequence(e: Endpoint, p: Packet, now: int) -> int:
+    """Queue data that begins at (or, partly old, before) rcv_nxt. 0 when there was no memory for it."""
+    start = max(p.seq, e.rcv_nxt)
+    if tcp_try_rmem_schedule(e, start) < 0:
+        e.nomem = 1
+        e.ack_now = 1
+        e.ack_sched = 1
+        if e.rq_len:
+            return 0
+    if e.rq_len >= READS - 1:
+        e.err = ERR_READS
+        return 0
+    end = p.seq + p.len
+    tcp_queue_rcv(e, start, end, p.iplen)
+    data_received(e, now, end - start, p.flags, received_truesize(e, p.iplen))
+    if e.ooo_len:
+        take_in_order(e)
+        if e.ooo_len == 0:
+            e.ack_now = 1
+    if e.nsack:
+        sack_remove(e)
+    return 1
+
+
+def out_of_window(e: Endpoint) -> None:
+    """Something the peer should not have sent, or sent twice: acknowledge quickly for a while."""
+    enter_quickack_mode(e)
+    e.ack_sched = 1
+
+
+def queue_data(e: Endpoint, p: Packet, now: int) -> int:
+    """`tcp_data_queue()`: in sequence, old, beyond the window, or out of order."""
+    end = p.seq + p.len
+    if p.seq <= e.rcv_nxt < end:
+        if p.seq < e.rcv_nxt:
+            dsack_set(e, p.seq, e.rcv_nxt)
+        if tcp_receive_window(e) == 0:
+            out_of_window(e)
+            return NOTHING_NEW
+        return IN_SEQUENCE if in_sequence(e, p, now) else NOTHING_NEW
+    if end <= e.rcv_nxt:
+        dsack_set(e, p.seq, end)
+        out_of_window(e)
+        return NOTHING_NEW
+    if p.seq >= e.rcv_nxt + tcp_receive_window(e):
+        out_of_window(e)
+        return NOTHING_NEW
+    if tcp_try_rmem_schedule(e, p.seq) < 0:
+        return NOTHING_NEW
+    truesize = received_truesize(e, p.iplen)
+    measure_rcv_mss(e, p.len, p.flags, truesize)
+    e.ack_sched = 1
+    if queue_out_of_order(e, p.seq, end, truesize) == 0:
+        return NOTHING_NEW
+    e.rmem_alloc -= truesize  # tcp_data_queue_ofo() grows the window before it charges the segment
+    tcp_grow_window(e, p.len, truesize)
+    e.rmem_alloc += truesize
+    tcp_rcvbuf_grow(e, e.rcvq_space)
+    return OUT_OF_SEQUENCE
+
+
+def unacceptable(e: Endpoint, p: Packet) -> int:
+    """`tcp_sequence()`: entirely before the last ACK sent, or entirely beyond the window."""
+    end = p.seq + p.len
+    return 1 if end < e.rcv_wup or p.seq > e.rcv_nxt + tcp_receive_window(e) else 0
+
+
+def duplicate(e: Endpoint, l: Link, p: Packet, now: int) -> None:
+    """`tcp_send_dupack()`: an old or probing segment is answered at once, its ACK field is not looked at."""
+    if p.len and p.seq < e.rcv_nxt:
+        enter_quickack_mode(e)
+        dsack_set(e, p.seq, min(p.seq + p.len, e.rcv_nxt))
+    send_ack(e, l, now)
+
+
+def data_snd_check(e: Endpoint, l: Link, now: int) -> None:
+    """The ACK may have freed the send queue and room for a sleeping writer."""
+    if e.sq_head:
+        push_pending(e, l, now, e.nonagle, FREED_ACK)
+    if check_space(e, now):
+        wake_writer(e, now)
+
+
+def receive(e: Endpoint, l: Link, peer: Endpoint, p: Packet, now: int) -> None:
+    """Process a packet of `peer` at endpoint `e`; `l` carries what e sends in return."""
+    if unacceptable(e, p):
+        duplicate(e, l, p, now)
+        return
+    predicted = p.seq == e.rcv_nxt and p.wnd == e.snd_wnd and e.ooo_len == 0 and p.nsack == 0
+    if p.seq <= e.last_ack_sent:
+        e.ts_recent = p.tsval
+    e.last_tsecr = p.tsecr
+    if p.ack != e.snd_una or p.len == 0 or p.nsack or p.wnd != e.snd_wnd:
+        tcp_ack(e, l, now, p)
+    kind = NOTHING_NEW
+    if p.len:
+        tcp_rcv_rtt_measure_ts(e, now, p.len)
+        before = e.rcv_nxt
+        kind = queue_data(e, p, now)
+        if kind != NOTHING_NEW:
+            arrivals(peer, p, now)
+        if kind == IN_SEQUENCE:
+            hole = p.seq + p.len if e.rcv_nxt > p.seq + p.len else before
+            in_order(peer, e.rcv_nxt, hole, now)
+    data_snd_check(e, l, now)
+    if e.ack_sched and (p.len or not predicted):
+        ack_check(e, l, now)
+    if kind == IN_SEQUENCE:
+        data_ready(e, now)

@@ -1,0 +1,48 @@
+"""The kernel's clock: jiffies and the timer wheel. Every 40 ms and 200 ms number is decided here.
+
+Source: kernel/time/timer.c (`calc_index`, LVL_CLK_SHIFT 3, LVL_SIZE 64), `usecs_to_jiffies()`.
+"""
+
+from __future__ import annotations
+
+from models.state import Host
+
+
+def jiffies(h: Host, now: int) -> int:
+    """The tick number at `now` (ns)."""
+    if now < h.tick_from or now >= h.tick_to:
+        h.tick_no = (now + h.phase) // h.tick
+        h.tick_from = h.tick_no * h.tick - h.phase
+        h.tick_to = h.tick_from + h.tick
+    return h.tick_no
+
+
+def usecs_to_jiffies(h: Host, us: int) -> int:
+    """Microseconds as jiffies, rounded up."""
+    return (us * 1000 + h.tick - 1) // h.tick
+
+
+def jiffies_to_usecs(h: Host, n: int) -> int:
+    """Jiffies as microseconds."""
+    return n * h.tick // 1000
+
+
+def expiry(h: Host, expires: int, delta: int) -> int:
+    """When (ns) a wheel timer set for jiffy `expires`, `delta` jiffies ahead, runs: always late, never early.
+
+    Below 63 jiffies at the next tick behind it, then at multiples of 8, 64 and 512 jiffies.
+    """
+    if delta < 63:
+        tick = expires + 1
+    elif delta < 504:
+        tick = ((expires >> 3) + 1) << 3
+    elif delta < 4032:
+        tick = ((expires >> 6) + 1) << 6
+    else:
+        tick = ((expires >> 9) + 1) << 9
+    return tick * h.tick - h.phase + h.irq_ns
+
+
+def tick_after(h: Host, now: int, d: int) -> int:
+    """When (ns) a timer armed now for `d` jiffies fires. With HZ=250: 40 ms -> (40, 44] ms, 252 ms -> (252, 284] ms."""
+    return expiry(h, jiffies(h, now) + d, d)

@@ -1,0 +1,296 @@
+"""From a scenario to the state at time 0: options, buffers, host costs, links, and the sources of messages and luck.
+
+`s` is a `models.state.Path` of either world: plain objects, or views of compiled records.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Protocol
+
+from models.connect import connect
+from models.constants import (
+    BBR,
+    CUBIC,
+    GREEDY,
+    MINSHALL,
+    NAGLE_CORK,
+    NAGLE_OFF,
+    ON_FULL,
+    ON_IDLE,
+    ON_TIMER,
+    PER_FRAME,
+    PER_MESSAGE,
+    RENO,
+    REPLIES,
+    REQUESTS,
+    RFC896,
+    SCHEDULED,
+    SLEEPER,
+)
+from models.profiles import HOSTS
+from models.receive_window import set_rcvbuf
+from models.sources import request_due, schedule_next
+from models.state import INF, Endpoint, Link, Path
+from sim.draws import Ints, Messages, bbr_phase, link_draws, messages, tick_phase
+from sim.errors import Problem, ScenarioError
+from sim.scenario import DEFAULT_MESSAGES, Direction, Framing, Host, Scenario, Workload
+
+HEADERS = 40
+TIMESTAMPS = 12
+MAX_HEADER = 192
+SKB_OVERHEAD = 832
+SOCK_MIN_SNDBUF = 4608
+SETTLE = 20_000_000
+RING = 16_384
+CLOSED_LOOP = 1 << 40
+
+CONGESTION = {"reno": RENO, "cubic": CUBIC, "bbr": BBR}
+FLUSH = {"per-frame": PER_FRAME, "per-message": PER_MESSAGE, "on-idle": ON_IDLE, "on-full": ON_FULL, "timer": ON_TIMER}
+KIND = {"plain": 1, "http2": 1, "grpc": 2}
+QUICKACK = {"": 0, "once": 0, "every-read": 1, "off-once": 0, "off-every-read": 2}
+
+# net.ipv4 sysctls the model honours: name -> (default on Linux 6.18, field of Endpoint)
+SYSCTLS = {
+    "tcp_autocorking": (1, "autocorking"),
+    "tcp_limit_output_bytes": (4_194_304, "limit_output"),
+    "tcp_slow_start_after_idle": (1, "slow_start_after_idle"),
+    "tcp_tso_win_divisor": (3, "tso_win_divisor"),
+    "tcp_min_tso_segs": (2, "min_tso_segs"),
+    "tcp_tso_rtt_log": (9, "tso_rtt_log"),
+    "tcp_pacing_ss_ratio": (200, "pacing_ss_ratio"),
+    "tcp_pacing_ca_ratio": (120, "pacing_ca_ratio"),
+    "tcp_pingpong_thresh": (1, "pingpong_thresh"),
+    "tcp_rto_min_us": (200_000, "rto_min"),
+    "tcp_thin_linear_timeouts": (0, "thin_linear"),
+    "tcp_recovery": (1, "recovery"),
+    "tcp_early_retrans": (3, "early_retrans"),
+    "tcp_frto": (2, "frto_enabled"),
+    "tcp_max_reordering": (300, "reorder_max"),
+    "tcp_comp_sack_delay_ns": (1_000_000, "comp_sack_ns"),
+    "tcp_comp_sack_slack_ns": (100_000, "comp_sack_slack_ns"),
+    "tcp_comp_sack_nr": (44, "comp_sack_nr"),
+    "tcp_shrink_window": (0, "shrink_window"),
+    "tcp_notsent_lowat": (4_294_967_295, "notsent_lowat"),
+}
+TRIPLES = {"tcp_wmem": (4_096, 16_384, 4_194_304), "tcp_rmem": (4_096, 131_072, 33_554_432)}
+
+
+class PacketDraws(Protocol):
+    """The fate of one direction's packets, in order (`sim.draws.LinkDraws`, or a recording's)."""
+
+    random: int
+
+    def fill(self, n: int) -> tuple[Ints, Ints, Ints]:
+        """The next n packets' `lost`, `jitter` and `spike`."""
+        ...
+
+
+Luck = tuple[PacketDraws, PacketDraws]
+
+
+@dataclass
+class Sources:
+    """Where a run's draws come from."""
+
+    a: Messages | None
+    b: Messages | None
+    ab: PacketDraws
+    ba: PacketDraws
+
+
+def known_sysctl(name: str) -> str:
+    """The bare name of a sysctl: with or without `net.ipv4.`."""
+    return name.removeprefix("net.ipv4.")
+
+
+def set_sysctls(e: Endpoint, host: Host) -> None:
+    """Linux 6.18's defaults, then the host's own."""
+    given = {known_sysctl(k): v for k, v in host.sysctls}
+    for name, (default, field) in SYSCTLS.items():
+        setattr(e, field, int(given.get(name, default)))
+    e.rto_max = int(given.get("tcp_rto_max_ms", 120_000)) * 1000
+    wmem = [int(x) for x in str(given.get("tcp_wmem", "")).split()] or TRIPLES["tcp_wmem"]
+    rmem = [int(x) for x in str(given.get("tcp_rmem", "")).split()] or TRIPLES["tcp_rmem"]
+    e.wmem_max = wmem[2]
+    e.sndbuf = wmem[1]
+    e.rcvbuf = rmem[1]
+    e.rmem_max = rmem[2]
+
+
+def set_socket(e: Endpoint, host: Host) -> None:
+    """Socket options and what the handshake agrees on."""
+    set_sysctls(e, host)
+    if not host.autocorking:
+        e.autocorking = 0
+    e.rfc1122 = 1 if host.receiver == "rfc1122" else 0
+    e.nagle_rule = RFC896 if host.nagle == "rfc896" else MINSHALL
+    e.nonagle = (NAGLE_OFF if host.nodelay else 0) | (NAGLE_CORK if host.cork == "always" else 0)
+    if host.notsent_lowat:
+        e.notsent_lowat = host.notsent_lowat
+    e.cc = CONGESTION[host.congestion]
+    e.mss = host.mtu - HEADERS - TIMESTAMPS
+    e.advmss = e.mss
+    e.gso_segs = host.gso_segments
+    e.skb_overhead = SKB_OVERHEAD
+    e.max_header = MAX_HEADER
+    if host.sndbuf:
+        e.sndbuf = max(2 * host.sndbuf, SOCK_MIN_SNDBUF)
+        e.sndbuf_locked = 1
+    if host.rcvbuf:
+        set_rcvbuf(e, host.rcvbuf)
+    e.qd.rate = host.shaper_rate
+    e.qd.burst = host.shaper_burst
+    e.qd.limit = host.shaper_limit
+    if host.shaper_rate:
+        e.qd.tokens = host.shaper_burst * 8_000_000_000 // host.shaper_rate
+
+
+def set_host(e: Endpoint, incoming: Link, host: Host, phase: int) -> None:
+    """The machine: its clock tick and its costs. Receiving costs belong to the link that brings the packets."""
+    if host.profile not in HOSTS:
+        raise ScenarioError([Problem("profile", f"no host profile {host.profile!r}", f"one of {', '.join(HOSTS)}")])
+    e.host.tick = 1_000_000_000 // host.hz
+    e.host.phase = phase
+    for name, cost in HOSTS[host.profile].items():
+        setattr(incoming if name.startswith("rx_") else e.host, name, cost)
+
+
+def set_reader(e: Endpoint, host: Host) -> None:
+    """When the application reads."""
+    e.r.size = host.read_size
+    e.r.start = host.read_start
+    e.r.lowat = 1
+    e.r.pause = host.read_pause
+    e.r.every = host.read_every if host.reader == "polling" else 0
+    e.r.quickack = QUICKACK[host.quickack]
+    e.pingpong = e.pingpong_thresh if host.quickack.startswith("off") else 0
+
+
+def set_link(l: Link, d: Direction, draws: PacketDraws) -> None:
+    """One direction of the path."""
+    l.rate = d.rate
+    l.delay = d.delay
+    l.limit = d.queue
+    l.overhead = d.overhead
+    l.random = 1 if draws.random else 0
+    l.need = l.random
+    l.nstalls = len(d.stalls)
+    for i, (start, length) in enumerate(d.stalls):
+        l.stall[i].start = start
+        l.stall[i].end = start + length
+    if d.background > 0 and d.rate:
+        l.bg_size = d.background_size
+        l.bg_gap = int(d.background_size * 8_000_000_000 / (d.rate * d.background))
+
+
+def set_framing(e: Endpoint, f: Framing, cork: str) -> None:
+    """How messages become write() calls."""
+    w = e.w
+    w.kind = KIND[f.kind]
+    w.header = (0 if f.kind == "plain" else 9) if f.header is None else f.header
+    w.prefix = 5 if f.kind == "grpc" else 0
+    w.max_frame = f.max_frame
+    w.pieces = f.pieces
+    w.more = 1 if f.more else 0
+    w.cork = 2 if cork == "per-message" else 0
+    w.buffer = f.buffer
+    w.flush = FLUSH[f.flush]
+    w.flush_every = f.flush_every
+    w.flush_after = f.flush_after
+    w.quota = f.quota
+    w.quota_left = f.quota
+    w.threads = 2 if f.quota else 1
+
+
+def set_stream(e: Endpoint, w: Workload, total: int, cork: str) -> None:
+    """A one-way stream of messages."""
+    set_framing(e, w.framing, cork)
+    e.w.mode = {"greedy": GREEDY, "sleeper": SLEEPER}.get(w.arrivals, SCHEDULED)
+    e.w.total = total
+    e.w.granularity = w.granularity
+
+
+def set_transactions(client: Endpoint, server: Endpoint, w: Workload, hosts: tuple[Host, Host]) -> None:
+    """Requests one way, replies the other."""
+    for e, pieces, mode, host in ((client, w.pieces, REQUESTS, hosts[0]), (server, w.reply, REPLIES, hosts[1])):
+        set_framing(e, w.framing, host.cork)
+        e.w.mode = mode
+        e.w.header = 0
+        e.w.prefix = 0
+        e.w.npieces = len(pieces)
+        for i, n in enumerate(pieces):
+            e.w.cut[i] = n
+        e.w.total = w.messages or DEFAULT_MESSAGES
+        e.w.size = sum(pieces)
+    client.w.think = w.think
+    client.w.period = w.period
+    client.w.until = w.time_limit
+    server.w.think = w.work
+
+
+def lead_time(scenario: Scenario) -> int:
+    """How old the connection is at time 0."""
+    if scenario.lead is not None:
+        return scenario.lead
+    return scenario.network.up.delay + scenario.network.down.delay + SETTLE
+
+
+def workloads(scenario: Scenario) -> tuple[Workload | None, Workload | None]:
+    """What the client and what the server sends (streams)."""
+    main = scenario.workload
+    if main.sender == "client":
+        return main, scenario.reverse
+    return scenario.reverse, main
+
+
+def build(s: Path, scenario: Scenario, seed: int, links: Luck | None = None, ring: int = RING) -> Sources:
+    """Fill in `s` for time 0 and return its sources of draws."""
+    net = scenario.network
+    up, down = links or (link_draws(net.up, seed, "up"), link_draws(net.down, seed, "down"))
+    luck = Sources(None, None, up, down)
+    set_link(s.ab, net.up, luck.ab)
+    set_link(s.ba, net.down, luck.ba)
+    for e, incoming, host, name in ((s.a, s.ba, scenario.client, "client"), (s.b, s.ab, scenario.server, "server")):
+        set_socket(e, host)
+        set_host(e, incoming, host, tick_phase(scenario, seed, name))
+        e.bbr.phase = bbr_phase(seed, name)
+        e.w.mask = ring - 1
+    s.b.server = 1
+    s.until = scenario.time_limit or INF - 1
+    connect(s, lead_time(scenario))
+    for e, host in ((s.a, scenario.client), (s.b, scenario.server)):
+        set_reader(e, host)
+    start_sources(s, scenario, seed, luck)
+    return luck
+
+
+def start_sources(s: Path, scenario: Scenario, seed: int, luck: Sources) -> None:
+    """Fit the senders with their workloads; the first slots are filled by the driver."""
+    if scenario.workload.kind == "request-response":
+        client_sends = scenario.workload.sender == "client"
+        ends = (s.a, s.b) if client_sends else (s.b, s.a)
+        hosts = (scenario.client, scenario.server) if client_sends else (scenario.server, scenario.client)
+        set_transactions(*ends, scenario.workload, hosts)
+    else:
+        up, down = workloads(scenario)
+        if up is not None:
+            luck.a = messages(up, seed, "workload/up")
+            set_stream(s.a, up, luck.a.total, scenario.client.cork)
+        if down is not None:
+            luck.b = messages(down, seed, "workload/down")
+            set_stream(s.b, down, luck.b.total, scenario.server.cork)
+    for e in (s.a, s.b):
+        e.w.need = 1 if e.w.total else 0
+
+
+def begin(e: Endpoint) -> None:
+    """The first slots are filled: when does the first message come?"""
+    if e.w.mode == SCHEDULED:
+        e.w.made = e.w.filled
+    if e.w.mode == REQUESTS:
+        request_due(e, 0)
+        e.w.app_at = 0
+    elif e.w.mode != REPLIES:
+        schedule_next(e, 0)
+    e.w.need = 0

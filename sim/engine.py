@@ -1,0 +1,278 @@
+"""A run in progress: draws go in, events happen, finished messages come out.
+
+`Engine` is what both worlds share; `PlainEngine` holds slotted objects, `CompiledEngine` one NumPy record. They differ
+in how a block of slots is filled and drained, and in who runs the loop.
+"""
+
+from __future__ import annotations
+
+from typing import Any, cast
+
+import numpy as np
+from numpy.typing import NDArray
+
+from models.sources import resume
+from models.state import CAUSES, DRAWS, Endpoint, Link, Path, Writer
+from sim import loop
+from sim.build import Luck, PacketDraws, Sources, begin, build
+from sim.draws import Messages
+from sim.errors import SimulationLimit
+from sim.plain import new
+from sim.scenario import Scenario
+
+STAMPS = (
+    "t_due", "root", "size", "t_call", "t_acc", "t_ret", "t_first", "t_sent", "t_svc", "t_done", "t_arr", "t_ord",
+    "t_read", "read_no", "writes", "retrans", "freed",
+)  # fmt: skip
+ROW = np.dtype([(name, np.int64) for name in STAMPS] + [("x", np.int64, (len(CAUSES),))])
+"""What is kept of a finished message."""
+
+CHUNK = 1 << 16
+LIMITS = {
+    1: "the send queue needs more than 8,191 socket buffers",
+    2: "more than 8,191 packets are on one link or in one qdisc",
+    3: "more messages are under way than the ring holds",
+    4: "more than 8,191 received segments are unread",
+    5: "more than 255 separate holes in the out-of-order queue",
+}
+
+Rows = NDArray[Any]
+
+
+class Engine:
+    """One replication of a scenario."""
+
+    s: Path
+
+    def __init__(self, scenario: Scenario, seed: int, keep: bool, luck: Luck | None) -> None:
+        self.scenario = scenario
+        self.seed = seed
+        self.keep = keep
+        self.sources: Sources = build(self.s, scenario, seed, luck)
+        self.rows: dict[str, list[Rows]] = {"a": [], "b": []}
+        self.refill()
+        for e in (self.s.a, self.s.b):
+            if e.w.total:
+                begin(e)
+
+    # ---- what the two worlds do differently
+
+    def put_messages(self, e: Endpoint, at: int, block: tuple[Any, Any, Any]) -> None:
+        """Write drawn messages into ring slots from `at` on."""
+        raise NotImplementedError
+
+    def put_draws(self, l: Link, at: int, block: tuple[Any, Any, Any]) -> None:
+        """Write drawn packet fates into ring slots from `at` on."""
+        raise NotImplementedError
+
+    def take_messages(self, e: Endpoint, first: int, last: int) -> Rows:
+        """Copy messages first..last-1 out of the ring."""
+        raise NotImplementedError
+
+    def run_loop(self, budget: int) -> int:
+        """Take up to `budget` events; returns `sim.loop`'s status."""
+        raise NotImplementedError
+
+    # ---- draws in, messages out
+
+    def refill(self) -> None:
+        """Drain what is finished, then fill every free slot."""
+        for name in ("a", "b"):
+            e = getattr(self.s, name)
+            self.drain(name)
+            self.fill_messages(e, getattr(self.sources, name))
+        self.fill_draws(self.s.ab, self.sources.ab)
+        self.fill_draws(self.s.ba, self.sources.ba)
+
+    def drain(self, name: str) -> None:
+        """Take the messages that have been read out of the ring of endpoint `name`."""
+        e = getattr(self.s, name)
+        w = e.w
+        if w.done > w.drained:
+            if self.keep:
+                self.rows[name].append(self.take_messages(e, w.drained, w.done))
+            w.drained = w.done
+
+    def fill_messages(self, e: Endpoint, source: Messages | None) -> None:
+        """Draw messages for the free slots and let a sender that waited for them go on."""
+        w = e.w
+        n = min(w.total - w.filled, w.mask + 1 - (w.filled - w.drained))
+        w.need = 0
+        while n > 0:
+            at = w.filled & w.mask
+            k = min(n, w.mask + 1 - at)
+            if source is None:
+                block = (np.zeros(k, np.int64), np.full(k, w.size, np.int64), np.zeros(k, np.int64))
+            else:
+                block = source.fill(k)
+            self.put_messages(e, at, block)
+            w.filled += k
+            n -= k
+        if w.total:
+            resume(e, self.s.now)
+
+    def fill_draws(self, l: Link, source: PacketDraws) -> None:
+        """Draw the fate of the packets to come."""
+        if not l.random:
+            return
+        n = l.idx + DRAWS - l.drawn
+        while n > 0:
+            at = l.drawn & (DRAWS - 1)
+            k = min(n, DRAWS - at)
+            self.put_draws(l, at, source.fill(k))
+            l.drawn += k
+            n -= k
+        l.need = 0
+
+    # ---- running
+
+    def check(self, status: int) -> None:
+        """A capacity was hit: say which."""
+        if status == loop.LIMIT:
+            err = self.s.a.err or self.s.b.err or self.s.ab.err or self.s.ba.err
+            what = LIMITS.get(err, f"limit {err}")
+            raise SimulationLimit(
+                f"{what} at {self.s.now / 1e9:.3f} s of simulated time "
+                f"(seed {self.seed}); lower the load, the buffers or the link's queue"
+            )
+
+    def run(self) -> None:
+        """To the end."""
+        while True:
+            status = self.run_loop(CHUNK)
+            self.check(status)
+            if status == loop.REFILL:
+                self.refill()
+            elif status == loop.DONE:
+                break
+        self.drain("a")
+        self.drain("b")
+
+    def messages(self, name: str) -> Rows:
+        """All finished messages endpoint `name` sent."""
+        parts = self.rows[name]
+        return np.concatenate(parts) if parts else np.zeros(0, ROW)
+
+
+class PlainEngine(Engine):
+    """The loop in plain Python."""
+
+    def __init__(
+        self, scenario: Scenario, seed: int, keep: bool = True, checked: bool = False, luck: Luck | None = None
+    ) -> None:
+        self.s = new(Path, checked)
+        super().__init__(scenario, seed, keep, luck)
+
+    def put_messages(self, e: Endpoint, at: int, block: tuple[Any, Any, Any]) -> None:
+        """Write drawn messages into ring slots from `at` on."""
+        for i, (t, size, stall) in enumerate(zip(*(column.tolist() for column in block), strict=True), at):
+            m = e.w.m[i]
+            m.t_due = t
+            m.root = t
+            m.size = size
+            m.stall = stall
+
+    def put_draws(self, l: Link, at: int, block: tuple[Any, Any, Any]) -> None:
+        """Write drawn packet fates into ring slots from `at` on."""
+        for i, (lost, jitter, spike) in enumerate(zip(*(column.tolist() for column in block), strict=True), at):
+            d = l.draw[i]
+            d.lost = lost
+            d.jitter = jitter
+            d.spike = spike
+
+    def take_messages(self, e: Endpoint, first: int, last: int) -> Rows:
+        """Copy messages first..last-1 out of the ring."""
+        w = e.w
+        slots = [w.m[i & w.mask] for i in range(first, last)]
+        return np.array([(*(getattr(m, name) for name in STAMPS), tuple(m.x)) for m in slots], ROW)
+
+    def run_loop(self, budget: int) -> int:
+        """Take up to `budget` events; returns `sim.loop`'s status."""
+        return loop.run(self.s, budget)
+
+
+class View:
+    """Attribute access to a NumPy record, so that set-up code runs on it as it does on plain objects."""
+
+    __slots__ = ("_record",)
+
+    def __init__(self, record: Any) -> None:
+        object.__setattr__(self, "_record", record)
+
+    def __getattr__(self, name: str) -> Any:
+        value = self._record[name]
+        if isinstance(value, np.void):
+            return View(value)
+        if isinstance(value, np.ndarray):
+            return ViewArray(value)
+        return int(value)
+
+    def __setattr__(self, name: str, value: int) -> None:
+        self._record[name] = value
+
+
+class ViewArray:
+    """The same for an array field."""
+
+    __slots__ = ("_array",)
+
+    def __init__(self, array: Any) -> None:
+        self._array = array
+
+    def __getitem__(self, i: int) -> Any:
+        value = self._array[i]
+        return View(value) if isinstance(value, np.void) else int(value)
+
+    def __setitem__(self, i: int, value: int) -> None:
+        self._array[i] = value
+
+
+class CompiledEngine(Engine):
+    """The loop compiled by Numba, over one record."""
+
+    def __init__(self, scenario: Scenario, seed: int, keep: bool = True, luck: Luck | None = None) -> None:
+        from sim import compiled
+
+        self.states = compiled.allocate(1)
+        self.entry = compiled.entry()
+        self.s = cast(Path, View(self.states[0]))
+        super().__init__(scenario, seed, keep, luck)
+
+    def ring(self, e: Endpoint) -> Any:
+        """The NumPy array of e's message slots."""
+        return cast(Any, e.w.m)._array
+
+    def put_messages(self, e: Endpoint, at: int, block: tuple[Any, Any, Any]) -> None:
+        """Write drawn messages into ring slots from `at` on."""
+        t, size, stall = block
+        part = self.ring(e)[at : at + len(t)]
+        part["t_due"] = t
+        part["root"] = t
+        part["size"] = size
+        part["stall"] = stall
+
+    def put_draws(self, l: Link, at: int, block: tuple[Any, Any, Any]) -> None:
+        """Write drawn packet fates into ring slots from `at` on."""
+        lost, jitter, spike = block
+        part = cast(Any, l.draw)._array[at : at + len(lost)]
+        part["lost"] = lost
+        part["jitter"] = jitter
+        part["spike"] = spike
+
+    def take_messages(self, e: Endpoint, first: int, last: int) -> Rows:
+        """Copy messages first..last-1 out of the ring."""
+        w: Writer = e.w
+        ring = self.ring(e)
+        rows = np.empty(last - first, ROW)
+        a, b = first & w.mask, last & w.mask
+        spans = [(a, b)] if a < b else [(a, w.mask + 1), (0, b)]
+        at = 0
+        for lo, hi in spans:
+            for name in (*STAMPS, "x"):
+                rows[name][at : at + hi - lo] = ring[name][lo:hi]
+            at += hi - lo
+        return rows
+
+    def run_loop(self, budget: int) -> int:
+        """Take up to `budget` events; returns `sim.loop`'s status."""
+        return int(self.entry(self.states, 0, budget))

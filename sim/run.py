@@ -1,0 +1,295 @@
+"""`simulate(scenario, seed) -> Run`: the one public verb."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import Any, Literal, cast
+
+import numpy as np
+from numpy.typing import NDArray
+
+from models.state import CAUSES, SERVICE
+from sim.engine import Engine, PlainEngine, Rows
+from sim.identity import package_version, scenario_hash
+from sim.measure import by_size, overloaded, quantiles
+from sim.scenario import DEFAULT_MESSAGES, Scenario
+from sim.trace import Trace, run_traced
+
+Driver = Literal["auto", "simpy", "loop", "compiled"]
+
+COLUMNS = {
+    "size": "size", "intended_ns": "t_due", "call_ns": "t_call", "accepted_ns": "t_acc", "returned_ns": "t_ret",
+    "first_sent_ns": "t_first", "sent_ns": "t_sent", "on_link_ns": "t_svc", "done_ns": "t_done",
+    "arrived_ns": "t_arr", "ordered_ns": "t_ord", "read_ns": "t_read", "writes": "writes",
+    "retransmitted": "retrans", "freed": "freed", "read_no": "read_no",
+}  # fmt: skip
+MESSAGE = np.dtype([(n, np.int64) for n in ("index", *COLUMNS, "latency_ns")] + [(f"{c}_ns", np.int64) for c in CAUSES])
+"""One delivered message; the causes sum to latency_ns."""
+
+COMPILED_FROM = 100_000
+"""`auto` compiles for runs of at least this many messages, or when compiled code is cached already."""
+
+
+def message_table(rows: Rows) -> Rows:
+    """Finished messages as `MESSAGE` rows."""
+    table = np.zeros(len(rows), MESSAGE)
+    table["index"] = np.arange(len(rows))
+    for column, stamp in COLUMNS.items():
+        table[column] = rows[stamp]
+    table["latency_ns"] = rows["t_read"] - rows["t_due"]
+    for i, cause in enumerate(CAUSES):
+        table[f"{cause}_ns"] = rows["x"][:, i]
+    return table
+
+
+def transaction_table(requests: Rows, replies: Rows) -> Rows:
+    """Request and reply as one row: from the request's intended time to the reply's read, the server's work between."""
+    n = len(replies)
+    requests = requests[:n]
+    table = message_table(replies)
+    first = message_table(requests)
+    for name in ("intended_ns", "call_ns", "accepted_ns", "returned_ns"):
+        table[name] = first[name]
+    table["size"] += first["size"]
+    table["writes"] += first["writes"]
+    table["retransmitted"] |= first["retransmitted"]
+    for cause in CAUSES:
+        table[f"{cause}_ns"] += first[f"{cause}_ns"]
+    table[f"{CAUSES[SERVICE]}_ns"] += replies["t_due"] - requests["t_read"]
+    table["latency_ns"] = replies["t_read"] - requests["t_due"]
+    return table
+
+
+@dataclass(frozen=True)
+class Counters:
+    """What one endpoint did."""
+
+    segments: int
+    acks: int
+    acks_by_timer: int
+    retransmits: int
+    writes: int
+    write_bytes: int
+    blocked_writes: int
+    blocked_ns: int
+    wmem_peak: int
+    app_busy_ns: int
+    receive_busy_ns: int
+    autocorks: int
+    rtos: int
+    tlps: int
+
+
+def counters(e: Any, incoming: Any) -> Counters:
+    """Read an endpoint's counters."""
+    w = e.w
+    return Counters(
+        e.segments, e.pure_acks, e.acks_by_timer, e.total_retrans, w.writes, w.write_bytes, w.blocks, w.block_ns,
+        e.wmem_peak, e.host.app_ns, incoming.rx_ns, e.autocorks, e.rtos, e.tlps,
+    )  # fmt: skip
+
+
+@dataclass
+class Run:
+    """The outcome of one replication. Times are ns from the start of the workload, latencies from intended times."""
+
+    scenario: Scenario
+    seed: int
+    driver: str
+    messages: Rows
+    reverse: Rows | None
+    client: Counters
+    server: Counters
+    offered: int
+    events: int
+    end_ns: int
+    link_drops: tuple[int, int]
+    trace: Trace | None = field(default=None, repr=False)
+
+    @property
+    def undelivered(self) -> int:
+        """Messages offered but not read by the end."""
+        return self.offered - len(self.messages)
+
+    @cached_property
+    def duration_ns(self) -> int:
+        """From the first intended time to the last read."""
+        m = self.messages
+        return int(m["read_ns"].max() - m["intended_ns"].min()) if len(m) else self.end_ns
+
+    @property
+    def warmup(self) -> int:
+        """Messages that count as start-up."""
+        return min(self.scenario.warmup, len(self.messages) // 2)
+
+    @property
+    def steady(self) -> Rows:
+        """Messages behind the start-up."""
+        return self.messages[self.warmup :]
+
+    @cached_property
+    def overloaded(self) -> bool:
+        """Did the backlog keep growing? A closed loop cannot be overloaded."""
+        closed = self.scenario.workload.kind != "stream" or self.scenario.workload.arrivals in ("greedy", "sleeper")
+        m = self.messages
+        return not closed and overloaded(m["intended_ns"], m["read_ns"], m["size"])
+
+    @property
+    def throughput_bps(self) -> int:
+        """Delivered payload, bits per second of the run."""
+        return int(self.messages["size"].sum()) * 8_000_000_000 // max(1, self.duration_ns)
+
+    @property
+    def offered_bps(self) -> int:
+        """Offered payload, bits per second of the time in which messages were intended."""
+        m = self.messages
+        if len(m) < 2:
+            return 0
+        window = int(m["intended_ns"][-1] - m["intended_ns"][0])
+        return int(m["size"][1:].sum()) * 8_000_000_000 // window if window else 0
+
+    def cpu_share(self) -> dict[str, float]:
+        """Share of the run in which each host's busier core worked."""
+        d = max(1, self.duration_ns)
+        ends = {"client": self.client, "server": self.server}
+        return {n: round(min(1.0, max(c.app_busy_ns, c.receive_busy_ns) / d), 6) for n, c in ends.items()}
+
+    def ledger_ns(self) -> dict[str, int]:
+        """Cause to total ns over all delivered messages, causes that never ran included."""
+        return {cause: int(self.messages[f"{cause}_ns"].sum()) for cause in CAUSES}
+
+    def sender(self) -> Counters:
+        """The endpoint whose messages are measured."""
+        return self.client if self.scenario.workload.sender == "client" else self.server
+
+    def receiver(self) -> Counters:
+        """Its peer."""
+        return self.server if self.scenario.workload.sender == "client" else self.client
+
+    def summary(self) -> dict[str, Any]:
+        """The run as JSON-ready numbers."""
+        m, steady = self.messages, self.steady
+        sender = self.sender()
+        return {
+            "messages": len(m),
+            "undelivered": self.undelivered,
+            "duration_ns": self.duration_ns,
+            "throughput_bps": self.throughput_bps,
+            "offered_bps": self.offered_bps,
+            "overloaded": self.overloaded,
+            "latency_ns": quantiles(steady["latency_ns"]),
+            "startup_latency_ns": quantiles(m["latency_ns"][: self.warmup]),
+            "closed_loop_latency_ns": quantiles(steady["read_ns"] - steady["call_ns"]),
+            "by_size": by_size(steady["size"], steady["latency_ns"]),
+            "ledger_ns": self.ledger_ns(),
+            "writes": sender.writes,
+            "segments": sender.segments,
+            "acks": self.receiver().acks,
+            "acks_by_timer": self.receiver().acks_by_timer,
+            "retransmits": sender.retransmits,
+            "blocked_writes": sender.blocked_writes,
+            "blocked_ns": sender.blocked_ns,
+            "cpu_share": self.cpu_share(),
+            "wmem_peak_bytes": sender.wmem_peak,
+            "dropped": {"up": self.link_drops[0], "down": self.link_drops[1]},
+            "events": self.events,
+            "seed": self.seed,
+            "driver": self.driver,
+            "scenario": self.scenario.name,
+            "scenario_hash": scenario_hash(self.scenario),
+            "version": package_version(),
+        }
+
+
+def size_of(scenario: Scenario) -> int:
+    """Messages a run will have, for choosing a driver."""
+    w = scenario.workload
+    return w.messages or len(w.trace) or DEFAULT_MESSAGES
+
+
+def choose(scenario: Scenario, driver: Driver, trace: bool) -> str:
+    """`auto`: the compiled loop where it is installed and worth its start, else the plain one."""
+    if driver != "auto":
+        return driver
+    if trace:
+        return "loop"
+    try:
+        from sim import compiled
+    except ImportError:
+        return "loop"
+    return "compiled" if size_of(scenario) >= COMPILED_FROM or compiled.is_cached() else "loop"
+
+
+def make_engine(scenario: Scenario, seed: int, driver: str) -> Engine:
+    """The engine that serves `driver`."""
+    if driver == "compiled":
+        from sim.engine import CompiledEngine
+
+        return CompiledEngine(scenario, seed)
+    return PlainEngine(scenario, seed)
+
+
+Process = Callable[[Any, Any], Any]
+
+
+def simulate(
+    scenario: Scenario,
+    seed: int = 0,
+    *,
+    driver: Driver = "auto",
+    trace: bool = False,
+    processes: tuple[Process, ...] = (),
+) -> Run:
+    """Run one replication.
+
+    driver: "simpy" (processes; `processes` are generator functions `(env, path)` run beside the model), "loop" (the
+    same events in a plain loop), "compiled" (Numba) or "auto". All give the same nanoseconds and the same events.
+    trace: also keep every packet and every event.
+    Raises ScenarioError for a scenario that cannot run, SimulationLimit when a capacity is reached.
+    """
+    chosen = "simpy" if processes else choose(scenario, driver, trace)
+    engine = make_engine(scenario, seed, chosen)
+    kept = Trace() if trace else None
+    if chosen == "simpy":
+        from sim.simpy_driver import run_simpy
+
+        run_simpy(engine, kept, processes)
+    elif kept is not None:
+        run_traced(engine, kept)
+    else:
+        engine.run()
+    return collect(engine, chosen, kept)
+
+
+def collect(engine: Engine, driver: str, trace: Trace | None) -> Run:
+    """What the engine leaves behind, as a Run."""
+    scenario, s = engine.scenario, engine.s
+    sent = {"client": engine.messages("a"), "server": engine.messages("b")}
+    ends = {"client": s.a, "server": s.b}
+    main = scenario.workload.sender
+    other = "server" if main == "client" else "client"
+    offered = ends[main].w.total
+    reverse: NDArray[Any] | None = None
+    if scenario.workload.kind == "request-response":
+        table = transaction_table(sent[main], sent[other])
+        offered = ends[main].w.made
+    else:
+        table = message_table(sent[main])
+        if scenario.reverse is not None:
+            reverse = message_table(sent[other])
+    return Run(
+        scenario=scenario,
+        seed=engine.seed,
+        driver=driver,
+        messages=table,
+        reverse=reverse,
+        client=counters(s.a, s.ba),
+        server=counters(s.b, s.ab),
+        offered=offered,
+        events=s.events,
+        end_ns=s.now,
+        link_drops=(s.ab.lost + s.ab.overflowed, s.ba.lost + s.ba.overflowed),
+        trace=cast("Trace | None", trace),
+    )

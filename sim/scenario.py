@@ -1,0 +1,152 @@
+"""A scenario: everything a run depends on but its seed. Plain frozen data; files are `experiments/`' business.
+
+The measured traffic is `workload`. Durations are ns, sizes bytes, rates bit/s (see `sim.units`). A field that is None
+takes the value of the profile it belongs to.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Annotated, Literal
+
+from sim.units import Duration, PositiveDuration, PositiveSize, Rate, Size
+
+Probability = Annotated[float, "probability"]
+Positive = Annotated[int, "positive"]
+Factor = Annotated[float, "factor"]
+
+DEFAULT_MESSAGES = 2_000
+
+
+@dataclass(frozen=True)
+class Spikes:
+    """Rare long delays: with `probability` a message (sender) or packet (link) suffers `delay` + U(0, `jitter`)."""
+
+    probability: Probability = 0.0
+    delay: Duration = 0
+    jitter: Duration = 0
+    where: Literal["sender", "link"] = "link"
+
+
+@dataclass(frozen=True)
+class Framing:
+    """What the stack puts around messages and when it hands its write buffer to the kernel (`docs/model/framer.md`)."""
+
+    kind: Literal["plain", "http2", "grpc"] = "plain"  # none | 9-byte frames | frames and the 5-byte gRPC prefix
+    buffer: Size = 0  # write-buffer bytes; 0 = unbuffered
+    flush: Literal["per-frame", "per-message", "on-idle", "on-full", "timer"] = "per-message"
+    flush_every: Positive = 1  # per-message: after every n-th
+    flush_after: PositiveDuration = 1_000_000  # timer
+    pieces: Literal[1, 2, 3] = 1  # write() calls an unbuffered frame takes: whole | header, rest | header, prefix, rest
+    more: bool = False  # MSG_MORE on all pieces but the last
+    header: Size | None = None  # overrides the frame header's size (9)
+    max_frame: PositiveSize = 16_384
+    quota: Size = 0  # bytes a stream takes ahead of the framer before SendMsg blocks; 0 = the sender writes itself
+    framer_thread: bool | None = None  # a thread of its own does the writes; None: when there is a quota
+
+
+@dataclass(frozen=True)
+class Workload:
+    """Who sends what, when. `sender` names the host whose messages are measured."""
+
+    kind: Literal["stream", "request-response"] = "stream"
+    sender: Literal["server", "client"] = "server"
+    arrivals: Literal["periodic", "poisson", "bursts", "staircase", "trace", "sleeper", "greedy"] = "periodic"
+    interval: Duration = 10_000_000  # mean time between messages (between bursts: `bursts`)
+    offset: Duration = 0  # the first message
+    messages: Positive | None = None  # None: the whole recording, or DEFAULT_MESSAGES
+    size: PositiveSize = 512
+    sizes: tuple[PositiveSize, ...] = ()  # cycled, instead of `size`
+    burst: Positive = 1  # messages at one instant
+    on: PositiveDuration = 100_000_000  # bursts: active this long (messages every `interval`) ...
+    off: Duration = 0  # ... then silent this long (exponential means when `random` holds)
+    random: bool = True  # bursts: exponential on and off times instead of fixed ones
+    stair_from: Factor = 1.0  # staircase: load factor of the first step ...
+    stair_to: Factor = 10.0  # ... and the last
+    stair_steps: Positive = 10
+    granularity: Duration = 0  # sleeper: no sleep shorter than this (timer resolution)
+    spikes: Spikes = Spikes(where="sender")
+    capture: str = ""  # trace: a pcap or pcapng whose messages are replayed
+    capture_port: int = 0  # trace: the sender's TCP port; 0 = the side that sends more
+    trace: tuple[tuple[int, int], ...] = ()  # trace: (intended ns, size) given directly
+    load: Factor = 1.0  # offered load relative to the description above
+    scale: Literal["speed-up", "superpose"] = "speed-up"  # how `load` is reached: faster, or many shifted clients
+    # request-response
+    pieces: tuple[PositiveSize, ...] = (64,)  # a request's back-to-back writes
+    reply: tuple[PositiveSize, ...] = (64,)
+    think: Duration = 0  # between a reply and the next request
+    period: Duration = 0  # request i not before i * period
+    work: Duration = 0  # the server's own time
+    time_limit: Duration = 0  # no request after this; 0 = no limit
+    framing: Framing = Framing()
+
+
+@dataclass(frozen=True)
+class Host:
+    """One end: socket options, kernel, the reader, and the machine's own cost (a named profile)."""
+
+    nodelay: bool = False
+    cork: Literal["off", "always", "per-message"] = "off"
+    sndbuf: Size = 0  # as given to SO_SNDBUF (the kernel doubles it); 0 = autotuned
+    rcvbuf: Size = 0
+    notsent_lowat: Size = 0  # 0 = unlimited
+    congestion: Literal["reno", "cubic", "bbr"] = "cubic"
+    nagle: Literal["minshall", "rfc896"] = "minshall"
+    receiver: Literal["linux", "rfc1122"] = "linux"
+    quickack: Literal["", "once", "every-read", "off-once", "off-every-read"] = ""
+    autocorking: bool = True
+    hz: Positive = 250
+    tick_phase: Duration | None = None  # None: drawn per replication
+    reader: Literal["prompt", "polling", "slow"] = "prompt"
+    read_size: PositiveSize = 65_536
+    read_every: PositiveDuration = 20_000_000  # polling: reads at multiples of this
+    read_pause: Duration = 0  # slow: pause after every read
+    read_start: Duration = 0
+    mtu: Annotated[int, "mtu"] = 1500
+    gso_segments: Positive = 65_535
+    sysctls: tuple[tuple[str, str], ...] = ()  # net.ipv4.tcp_* by name, in force for this host
+    profile: str = "ideal"  # what the machine itself costs: see models/profiles.py
+    shaper_rate: Rate = 0  # a tbf qdisc at the sender; 0 = none
+    shaper_burst: Size = 3_200
+    shaper_limit: Size = 400_000
+
+
+@dataclass(frozen=True)
+class Direction:
+    """One direction of the path."""
+
+    rate: Rate = 0  # 0 = infinitely fast
+    delay: Duration = 0
+    queue: Size = 0  # FIFO bytes including the packet in service; 0 = unlimited
+    overhead: Size = 0  # layer-2 bytes a packet
+    loss: Probability = 0.0
+    jitter: Duration = 0  # extra delay drawn per packet (order is kept)
+    jitter_law: Literal["uniform", "exponential", "normal"] = "uniform"
+    spikes: Spikes = Spikes()
+    stalls: tuple[tuple[Duration, Duration], ...] = ()  # (start, length): packets due inside come out at its end
+    background: Factor = 0.0  # share of the rate used by other traffic in the same FIFO
+    background_size: PositiveSize = 1_500
+
+
+@dataclass(frozen=True)
+class Network:
+    """The path between the hosts: `up` is client to server, `down` server to client."""
+
+    up: Direction = Direction()
+    down: Direction = Direction()
+
+
+@dataclass(frozen=True)
+class Scenario:
+    """Everything a run depends on but its seed."""
+
+    name: str = "unnamed"
+    title: str = ""
+    workload: Workload = Workload()
+    reverse: Workload | None = None  # a second stream, from the other host
+    server: Host = Host()
+    client: Host = Host()
+    network: Network = Network()
+    lead: PositiveDuration | None = None  # the connection is this old when the workload starts; None: 1 RTT + 20 ms
+    warmup: int = 20  # messages at the start of the connection reported apart from steady state
+    time_limit: Duration = 0  # simulated time after which the run stops; 0 = when all is delivered

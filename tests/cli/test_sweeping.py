@@ -1,0 +1,98 @@
+"""plan, sweep, frontier, load: what they print, what they leave behind, and their exit codes."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from experiments.cli import main
+
+SWEEP = """
+name = "two-settings"
+base = "one-way-512"
+replications = 2
+slo = "p99 < 100ms"
+[set]
+workload.messages = 150
+[axes]
+server.nodelay = [true, false]
+workload.load = [1, 2]
+"""
+
+Arguments = list[str]
+
+
+@pytest.fixture
+def arguments(tmp_path: Path) -> Arguments:
+    (tmp_path / "sweep.toml").write_text(SWEEP)
+    return [str(tmp_path / "sweep.toml"), "--store", str(tmp_path / "store"), "--workers", "1", "--driver", "loop"]
+
+
+def said(capsys: pytest.CaptureFixture[str]) -> dict[str, object]:
+    value: dict[str, object] = json.loads(capsys.readouterr().out)
+    return value
+
+
+def test_plan_then_sweep_then_nothing_to_do(arguments: Arguments, capsys: pytest.CaptureFixture[str]):
+    assert main(["plan", *arguments]) == 2
+    assert "8 runs: 0 done, 8 to do" in capsys.readouterr().out
+    assert main(["sweep", *arguments, "--json"]) == 0
+    assert said(capsys)["new_runs"] == 8
+    assert main(["plan", *arguments]) == 0
+    assert "8 runs: 8 done, 0 to do" in capsys.readouterr().out
+    assert main(["sweep", *arguments, "--json"]) == 0
+    assert said(capsys)["new_runs"] == 0
+
+
+def test_frontier_leaves_a_table_a_figure_and_advice(
+    arguments: Arguments, capsys: pytest.CaptureFixture[str], tmp_path: Path
+):
+    assert main(["frontier", *arguments, "--out", str(tmp_path / "out")]) == 0
+    captured = capsys.readouterr()
+    assert "<- knee" in captured.out
+    assert "choose NODELAY on" in captured.out
+    assert "8 runs" in captured.err
+    assert "8 runs" not in captured.out
+    assert {file.name for file in (tmp_path / "out").iterdir()} == {f"two-settings.{s}" for s in ("png", "svg", "csv")}
+    assert main(["frontier", *arguments, "--out", str(tmp_path / "out"), "--json"]) == 0
+    assert len(said(capsys)["panels"][0]["configurations"]) == 4  # type: ignore[index]
+
+
+def test_an_slo_nothing_meets_is_exit_code_1(arguments: Arguments, tmp_path: Path):
+    assert main(["frontier", *arguments, "--out", str(tmp_path), "--slo", "p99 < 1ms"]) == 1
+
+
+def test_load_finds_the_load_or_ends_with_1(capsys: pytest.CaptureFixture[str]):
+    search = ["load", "one-way-512", "--set", "workload.messages=200", "--driver", "loop", "--workers", "1"]
+    search += ["--replications", "2", "--precision", "0.2", "--json"]
+    assert main([*search, "--slo", "p99 < 100ms"]) == 0
+    load = said(capsys)["load"]
+    assert isinstance(load, dict)
+    assert 10 < load["mean"] < 30  # 512 B every 10 ms are 0.41 of 10 Mbit/s
+    assert main([*search, "--slo", "p99 < 1ms"]) == 1
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        ["sweep", "no-such-file.toml"],
+        ["sweep", "frontier", "--replications", "0"],
+        ["frontier", "frontier", "--slo", "fast"],
+        ["load", "one-way-512", "--slo", "p99 < 1ms", "--lowest", "-1"],
+        ["load", "one-way-512", "--slo", "p99 < 1ms", "--set", "workload.load=2"],
+    ],
+)
+def test_a_mistake_is_exit_code_2_and_words(wrong: list[str], capsys: pytest.CaptureFixture[str]):
+    assert main(wrong) == 2
+    captured = capsys.readouterr()
+    assert captured.out == ""
+    assert captured.err.startswith("tinygram: ")
+    assert "Traceback" not in captured.err
+
+
+def test_a_store_that_cannot_be_used_is_words_too(arguments: Arguments, capsys: pytest.CaptureFixture[str]):
+    Path(arguments[2]).mkdir()
+    assert main(["sweep", *arguments]) == 3
+    assert "give another --store" in capsys.readouterr().err

@@ -1,0 +1,203 @@
+"""What nothing beats, how sure that is, where it bends, and what a planner is told."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from experiments.advice import advise
+from experiments.figures import frontier_figure, save_frontier, styled
+from experiments.frontier import Configuration, Frontier, attainment, hypervolume, knee, levels, unbeaten, weigh
+from experiments.slo import parse_slo
+from experiments.sweep.file import Panel
+from experiments.sweep.plan import grid
+from experiments.tables import as_json, frontier_table, meeting, overloaded_table, write_csv
+from sim.scenario import Framing, Scenario
+from sim.units import SIZE
+from tests.experiments.fake import measure
+
+MS = 1_000_000
+BUFFERS = ("0B", "1KiB", "4KiB")
+SNDBUFS = ("4KiB", "16KiB", "64KiB")
+LOADS = (4.0, 8.0, 16.0, 32.0, 48.0)
+
+
+def configuration(
+    mbps: float, p99_ms: float, seeds: int = 3, overloaded: bool = False, **causes: float
+) -> Configuration:
+    """A configuration with given results, a little different from seed to seed."""
+    model = measure(Scenario(), 0)
+    ledger = json.dumps({cause: round(ms * MS * model.messages) for cause, ms in causes.items()})
+    runs = {
+        seed: replace(
+            model,
+            throughput_bps=mbps * 1e6,
+            p99_ns=round(p99_ms * MS * (1 + 0.01 * (seed - 1))),
+            overloaded=int(overloaded),
+            ledger=ledger,
+        )
+        for seed in range(seeds)
+    }
+    return Configuration({"mbps": mbps, "p99": p99_ms}, runs)
+
+
+def planned(seeds: int = 5) -> Frontier:
+    """The fake path's panel: write buffer x sndbuf x NODELAY x load."""
+    axes: dict[str, tuple[object, ...]] = {
+        "workload.framing.buffer": BUFFERS,
+        "server.sndbuf": SNDBUFS,
+        "server.nodelay": (True, False),
+        "workload.load": LOADS,
+    }
+    panel = Panel("wan", "WAN: 20 Mbit/s", {}, axes)
+    configurations = []
+    for settings in grid(panel):
+        s = Scenario()
+        buffer, sndbuf = (SIZE.parse(settings[k]) for k in ("workload.framing.buffer", "server.sndbuf"))
+        workload = replace(s.workload, load=float(str(settings["workload.load"])), framing=Framing(buffer=buffer))
+        server = replace(s.server, nodelay=bool(settings["server.nodelay"]), sndbuf=sndbuf)
+        down = replace(s.network.down, rate=20_000_000)
+        s = replace(s, workload=workload, server=server, network=replace(s.network, down=down))
+        configurations.append(Configuration(settings, {seed: measure(s, seed) for seed in range(seeds)}))
+    return weigh(panel, configurations)
+
+
+# ---- what nothing beats ----------------------------------------------------------------------------------------------
+
+
+def test_the_frontier_is_what_nothing_beats():
+    good = [configuration(1, 10), configuration(5, 20), configuration(9, 80)]
+    beaten = [configuration(1, 11), configuration(4, 25), configuration(8.9, 200)]
+    assert unbeaten([*beaten, *good]) == good
+
+
+def test_throughputs_within_a_percent_count_as_equal():
+    slower, faster = configuration(10.00, 20), configuration(10.05, 90)
+    assert unbeaten([faster, slower]) == [slower]
+    assert levels([10.05, 1.0, 10.0, 10.2]) == [10.0, 1.0, 10.0, 10.2]
+
+
+def test_of_equals_the_first_is_kept():
+    first, second = configuration(10, 20), configuration(10, 20)
+    assert unbeaten([first, second])[0] is first
+    assert len(unbeaten([first, second])) == 1
+
+
+def test_an_overloaded_configuration_beats_nothing_and_is_listed_apart():
+    panel = Panel("p", "", {}, {"mbps": (), "p99": ()})
+    fast = configuration(50, 1, overloaded=True)
+    slow = configuration(5, 100)
+    found = weigh(panel, [fast, slow])
+    assert found.front == (slow,)
+    assert found.overloaded == (fast,)
+    row = next(r for r in csv.DictReader(_csv(found)) if r["standing"] == "overloaded")
+    assert row["p99_ns"] == ""
+    assert row["throughput_bps"] == "50000000"
+
+
+def test_one_overloaded_replication_is_enough():
+    runs = dict(configuration(5, 10).runs)
+    runs[1] = replace(runs[1], overloaded=1)
+    assert not Configuration({}, runs).sustained
+
+
+# ---- how sure --------------------------------------------------------------------------------------------------------
+
+
+def test_the_band_spans_what_few_and_most_replications_attain():
+    band = attainment([configuration(5, 100, seeds=11)])
+    worse, better = band[90][0, 1], band[10][0, 1]
+    assert better < band[50][0, 1] < worse
+    p99s = sorted(configuration(5, 100, seeds=11).values("p99_ns").values())
+    assert np.searchsorted(p99s, [better, worse], side="right").tolist() == [2, 10]
+
+
+def test_the_hypervolume_is_the_share_of_the_rectangle():
+    """(5 of 10 Mbit/s, 20 of 100 ms) and the corner itself: half the width, four fifths of the height."""
+    points = [configuration(5, 20, seeds=1), configuration(10, 100, seeds=1)]
+    share = hypervolume(points, among=points)
+    assert share is not None
+    assert share.mean == pytest.approx(0.5 * (1 - 20 * 0.99 / 99))
+
+
+# ---- the bend --------------------------------------------------------------------------------------------------------
+
+
+def test_the_knee_is_farthest_below_the_chord():
+    front = [configuration(1, 10), configuration(5, 11), configuration(9, 13), configuration(10, 100)]
+    assert knee(front) is front[2]
+
+
+@pytest.mark.parametrize("count", [1, 2])
+def test_a_frontier_that_cannot_bend_has_its_low_end_as_knee(count):
+    front = [configuration(1, 10), configuration(5, 50)][:count]
+    assert knee(front) is front[0]
+    assert knee([]) is None
+
+
+# ---- what is told ----------------------------------------------------------------------------------------------------
+
+
+def test_the_advice_names_the_knee_and_what_its_neighbours_wait_for():
+    found = planned()
+    assert found.knee is not None
+    advice = advise(found)
+    assert advice.sentence.startswith("WAN: 20 Mbit/s: choose write buffer 4KiB, sndbuf 64KiB, NODELAY on (load x")
+    reasons = " ".join(advice.reasons)
+    assert "NODELAY off adds" in reasons
+    assert "of P99, mostly nagle" in reasons
+    assert "sndbuf 16KiB is overloaded" in reasons
+    assert "The next load, x" in reasons
+
+
+def test_without_a_configuration_that_keeps_up_the_advice_says_so():
+    panel = Panel("p", "LAN", {}, {"mbps": (), "p99": ()})
+    found = weigh(panel, [configuration(5, 10, overloaded=True)])
+    assert "no configuration carried its load" in advise(found).sentence
+    with styled():
+        assert frontier_figure([found], "nothing")
+
+
+def test_the_table_marks_the_knee_and_who_meets_the_slo():
+    from rich.console import Console
+
+    found, slo = planned(), parse_slo("p99 < 22ms")
+    console = Console(width=160, file=io.StringIO())
+    console.print(frontier_table(found, slo), overloaded_table(found))
+    text = console.file.getvalue()  # type: ignore[attr-defined]
+    assert text.count("<- knee") == 1
+    assert 0 < text.count("meets SLO") < len(found.front)
+    assert "overloaded (no P99" in text
+    assert all(c.p99.mean < 22 * MS for c in meeting(found, slo))
+
+
+def test_the_csv_has_a_row_for_every_configuration_and_an_interval_for_every_percentile():
+    found = planned()
+    rows = list(csv.DictReader(_csv(found)))
+    assert len(rows) == len(BUFFERS) * len(SNDBUFS) * 2 * len(LOADS)
+    knee_row = next(row for row in rows if row["standing"] == "knee")
+    assert float(knee_row["p99_ns_lo"]) <= float(knee_row["p99_ns"]) <= float(knee_row["p99_ns_hi"])
+    assert int(knee_row["mean_propagation_ns"]) == 15 * MS
+    json.dumps(as_json(found))
+
+
+def test_figures_are_the_same_bytes_for_the_same_numbers(tmp_path: Path):
+    found = planned()
+    for name in ("one", "two"):
+        save_frontier([found], "A stream", parse_slo("p99 < 40ms"), tmp_path / f"{name}.svg", tmp_path / f"{name}.png")
+    for suffix in ("svg", "png"):
+        assert (tmp_path / f"one.{suffix}").read_bytes() == (tmp_path / f"two.{suffix}").read_bytes()
+    assert "<dc:date>" not in (tmp_path / "one.svg").read_text()
+
+
+def _csv(found: Frontier) -> io.StringIO:
+    file = io.StringIO()
+    write_csv([found], file)
+    file.seek(0)
+    return file
