@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from models.clocks import NOTHING, begin_write_wait, end_write_wait, switch
 from models.constants import STEP_NEXT, STEP_SEND, STEP_STALLED
-from models.cpu import work
+from models.cpu import cold, work
 from models.framer import next_write, settle, thread_reason
 from models.send_queue import sendmsg
 from models.sources import enter_due, schedule_next
@@ -46,7 +46,8 @@ def run_writer(e: Endpoint, l: Link, now: int) -> None:
             return
         w.busy = 1
         w.writes += 1
-        cost += h.write_ns + n * h.write_byte_ps // 1000
+        cost += h.write_ns + n * h.write_byte_ps // 1000 + cold(h, now)
+        h.active_at = now
         if cost or h.app_busy > now:
             thread_reason(e, now, CPU)
             w.write_at = work(h, now, cost)
@@ -68,6 +69,7 @@ def write_event(e: Endpoint, l: Link, now: int) -> None:
 
 def wake_writer(e: Endpoint, now: int) -> None:
     """There is room again: the sleeping writer runs after the scheduler's latency."""
+    e.wake = 0
     if e.w.blocked and e.w.write_at == INF:
         thread_reason(e, now, CPU)
         e.w.write_at = max(now + e.host.wake_ns, e.host.app_busy)

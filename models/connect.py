@@ -15,7 +15,7 @@ from models.delayed_ack import set_delack_limits
 from models.link import serialisation_ns
 from models.receive_window import tcp_init_buffer_space, tcp_select_initial_window, tcp_select_window
 from models.rtt import rtt_handshake, rtt_init
-from models.send_queue import sndbuf_expand
+from models.sndbuf import sndbuf_expand
 from models.state import INF, Endpoint, Link, Path
 from models.timers import jiffies
 

@@ -129,7 +129,10 @@ def ack_check(e: Endpoint, l: Link, now: int) -> None:
     if e.rfc1122:
         rfc1122_check(e, l, now)
     elif must_ack_now(e):
-        send_ack(e, l, now)
+        if e.owned:
+            e.ack_deferred = 1
+        else:
+            send_ack(e, l, now)
     elif e.ooo_len == 0:
         delay_ack(e, l, now)
     else:
@@ -228,6 +231,14 @@ def ack_on_read(e: Endpoint, l: Link, now: int, copied: int) -> None:
                 time_to_ack = 1
     if time_to_ack:
         send_ack(e, l, now)
+
+
+def release_socket(e: Endpoint, l: Link, now: int) -> None:
+    """The read() is over: segments it kept on the backlog are acknowledged with one ACK (`tcp_release_cb`)."""
+    if e.ack_deferred:
+        e.ack_deferred = 0
+        if e.ack_sched:
+            send_ack(e, l, now)
 
 
 def set_quickack(e: Endpoint, l: Link, now: int, on: int) -> None:

@@ -68,7 +68,7 @@ def processing_ns(l: Link, p: Packet) -> int:
     return l.rx_segment_ns + p.len * l.rx_byte_ps // 1000
 
 
-def schedule_head(l: Link) -> None:
+def schedule_head(l: Link, now: int) -> None:
     """When the receiving host will have processed the packet at the head: packets are processed one by one."""
     if l.len == 0:
         l.next = INF
@@ -77,7 +77,7 @@ def schedule_head(l: Link) -> None:
     if p.drop:
         l.next = p.due
     else:
-        l.next = max(p.due, l.rx_busy) + processing_ns(l, p)
+        l.next = max(now, max(p.due, l.rx_busy) + processing_ns(l, p))
 
 
 def stalled_until(l: Link, due: int) -> int:
@@ -166,7 +166,7 @@ def link_send(l: Link, p: Packet, now: int) -> None:
     l.len += 1
     l.packets += 1
     if l.len == 1:
-        schedule_head(l)
+        schedule_head(l, now)
     elif l.len >= PACKETS:
         l.err = ERR_PACKETS
 
@@ -175,8 +175,16 @@ def link_pop(l: Link, now: int) -> None:
     """The packet at the head has been processed: on to the next one."""
     p = l.q[l.head]
     if p.drop == 0:
-        l.rx_busy = now
+        l.rx_busy = max(l.rx_busy, l.backlogged if l.backlogged else now)
         l.rx_ns += processing_ns(l, p)
+    l.backlogged = 0
+    l.warmed = 0
     l.head = (l.head + 1) & (PACKETS - 1)
     l.len -= 1
-    schedule_head(l)
+    schedule_head(l, now)
+
+
+def to_backlog(l: Link, now: int, until: int) -> None:
+    """A read() owns the socket: the packet waits on its backlog, the core that receives packets goes on."""
+    l.backlogged = now
+    l.next = until

@@ -27,6 +27,7 @@ from models.nagle import holds_partial, minshall_update, nagle_holds
 from models.rearm import probe0_timer, rearm_rto
 from models.skbuff import rtx_append, skb_free, sq_unlink
 from models.slow_start import cwnd_validate
+from models.sndbuf import check_space
 from models.state import (
     AUTOCORK,
     CORK,
@@ -191,6 +192,7 @@ def new_data_sent(e: Endpoint, i: int, now: int) -> None:
     e.packets_out += k.pcount
     if prior == 0 or e.timer == TIMER_TLP:
         rearm_rto(e, now)
+    check_space(e, now)
 
 
 def gate(e: Endpoint, now: int, i: int, mss: int, quota: int, max_segs: int, nonagle: int, push_one: int) -> int:

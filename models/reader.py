@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from models.constants import REPLIES, REQUESTS
 from models.cpu import work
-from models.delayed_ack import ack_on_read, set_quickack
+from models.delayed_ack import ack_on_read, release_socket, set_quickack
 from models.ledger import close_ledger
 from models.receive_queue import tcp_copy_received
 from models.sources import reply_read, request_read
@@ -21,16 +21,18 @@ def next_poll(e: Endpoint, t: int) -> int:
     return t + (r.phase - t) % r.every
 
 
-def data_ready(e: Endpoint, now: int) -> None:
+def data_ready(e: Endpoint, way: Link, now: int) -> None:
     """Data is readable: wake a reader that sleeps in read()."""
     r = e.r
     if r.waiting == 0 or e.rcv_nxt - e.copied_seq < r.lowat:
         return
     r.waiting = 0
+    way.rx_busy = now + way.rx_wake_ns
     r.runnable = max(now, r.start)
     if r.every:
         r.runnable = next_poll(e, r.runnable)
-    r.at = work(e.host, r.runnable + e.host.wake_ns, e.host.read_ns)
+    r.locked_from = max(r.runnable + e.host.wake_ns, e.host.app_busy)
+    r.at = work(e.host, r.locked_from, e.host.read_ns)
 
 
 def read_again(e: Endpoint, now: int) -> None:
@@ -41,6 +43,7 @@ def read_again(e: Endpoint, now: int) -> None:
         ready = next_poll(e, max(ready, now + 1))
     if r.pause or r.every or e.rcv_nxt - e.copied_seq >= r.lowat:
         r.runnable = ready
+        r.locked_from = max(ready, e.host.app_busy)
         r.at = work(e.host, ready, e.host.read_ns)
     else:
         r.at = INF
@@ -74,6 +77,7 @@ def read(e: Endpoint, l: Link, peer: Endpoint, now: int) -> None:
     r.reads += 1
     r.bytes += n
     ack_on_read(e, l, now, n)
+    release_socket(e, l, now)
     if r.quickack:
         set_quickack(e, l, now, 1 if r.quickack == 1 else 0)
     got = deliver(e, peer, now)

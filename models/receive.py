@@ -9,7 +9,6 @@ Linux: `tcp_rcv_established()`, `tcp_data_queue()`, `tcp_send_dupack()`, `tcp_da
 from __future__ import annotations
 
 from models.ack import tcp_ack
-from models.application import wake_writer
 from models.constants import ERR_READS, FREED_ACK
 from models.delayed_ack import ack_check, data_received, enter_quickack_mode, measure_rcv_mss
 from models.ledger import arrivals, in_order
@@ -18,7 +17,7 @@ from models.output import push_pending
 from models.reader import data_ready
 from models.receive_queue import received_truesize, tcp_queue_rcv, tcp_try_rmem_schedule
 from models.receive_window import tcp_grow_window, tcp_rcv_rtt_measure_ts, tcp_rcvbuf_grow, tcp_receive_window
-from models.send_queue import check_space
+from models.sndbuf import check_space
 from models.state import READS, Endpoint, Link, Packet
 from models.transmit import send_ack
 
@@ -106,12 +105,11 @@ def data_snd_check(e: Endpoint, l: Link, now: int) -> None:
     """The ACK may have freed the send queue and room for a sleeping writer."""
     if e.sq_head:
         push_pending(e, l, now, e.nonagle, FREED_ACK)
-    if check_space(e, now):
-        wake_writer(e, now)
+    check_space(e, now)
 
 
-def receive(e: Endpoint, l: Link, peer: Endpoint, p: Packet, now: int) -> None:
-    """Process a packet of `peer` at endpoint `e`; `l` carries what e sends in return."""
+def receive(e: Endpoint, l: Link, peer: Endpoint, way: Link, p: Packet, now: int) -> None:
+    """Process packet `p`, which `way` brought from `peer`; `l` carries what e sends in return."""
     if unacceptable(e, p):
         duplicate(e, l, p, now)
         return
@@ -135,4 +133,4 @@ def receive(e: Endpoint, l: Link, peer: Endpoint, p: Packet, now: int) -> None:
     if e.ack_sched and (p.len or not predicted):
         ack_check(e, l, now)
     if kind == IN_SEQUENCE:
-        data_ready(e, now)
+        data_ready(e, way, now)

@@ -97,7 +97,7 @@ def retransmit_skb(e: Endpoint, l: Link, now: int, i: int, segs: int) -> int:
     """Send skb `i` again and account for it. Returns 1 if it left."""
     k = e.skb[i]
     left = retransmit_unaccounted(e, l, now, i, segs)
-    if left and k.sacked & RETRANS == 0:  # else an undo left it marked; Linux would count it twice ("retrans_out leaked")
+    if left and k.sacked & RETRANS == 0:  # else an undo left it so; Linux counts it twice ("retrans_out leaked")
         k.sacked |= RETRANS
         e.retrans_out += k.pcount
     if e.retrans_stamp == 0:

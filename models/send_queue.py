@@ -4,31 +4,24 @@ A write appends to the last unsent skb while that has room; only when a *new* sk
 An skb is charged its overhead plus its bytes and stays charged until its last byte is acknowledged, so small
 NODELAY writes fill SO_SNDBUF about nine times as fast as the same bytes held back by Nagle.
 
-A writer that finds no space pushes what it has copied past Nagle and past cork, then sleeps until a third of the
-buffer is free. Only writers that hit the limit make the kernel enlarge it (autotuning), and only if SO_SNDBUF was
-never set.
+A writer that finds no space pushes what it has copied past Nagle and past cork, then sleeps (see `models.sndbuf`).
 
-Linux: `tcp_sendmsg_locked()`, `tcp_push()`, `tcp_should_autocork()`, `tcp_xmit_size_goal()` in tcp.c;
-`tcp_check_space()`, `tcp_new_space()`, `tcp_sndbuf_expand()` in tcp_input.c; `sk_stream_write_space()`,
-`sk_stream_wait_memory()` in core/stream.c.
+Linux: `tcp_sendmsg_locked()`, `tcp_push()`, `tcp_should_autocork()`, `tcp_xmit_size_goal()` in tcp.c.
 """
 
 from __future__ import annotations
 
 from models.clocks import begin_queue_wait, end_write_wait, switch
-from models.congestion import cc_sndbuf_expand
-from models.constants import FREED_LATER_WRITE, FREED_WRITE, INITIAL_WINDOW, NAGLE_CORK, NAGLE_PUSH
+from models.constants import FREED_LATER_WRITE, FREED_WRITE, NAGLE_CORK, NAGLE_PUSH
 from models.inflight import packets_in_flight
 from models.output import gso_max_size, push_pending, write_xmit
 from models.rate import rate_check_app_limited
 from models.skbuff import skb_alloc, sq_append
 from models.slow_start import slow_start_after_idle
+from models.sndbuf import memory_free
 from models.state import AUTOCORK, PACING, Endpoint, Link
-from models.timers import jiffies
 
 MSS_DEFAULT = 536
-SHARED_INFO = 320
-SK_BUFF = 256
 
 
 def size_goal(e: Endpoint) -> int:
@@ -40,18 +33,6 @@ def size_goal(e: Endpoint) -> int:
         largest = min(largest, e.max_window)
     segments = min(largest // e.mss, e.gso_segs)
     return max(segments * e.mss, e.mss)
-
-
-def memory_free(e: Endpoint, wake: int) -> int:
-    """May another skb be queued? `wake` 1 asks for a writer that slept: half of NOTSENT_LOWAT must be free."""
-    if e.wmem_queued >= e.sndbuf:
-        return 0
-    return 1 if (e.write_seq - e.snd_nxt) << wake < e.notsent_lowat else 0
-
-
-def writeable(e: Endpoint) -> int:
-    """Is it worth waking a writer? A third of the send buffer must be free."""
-    return 1 if e.sndbuf - e.wmem_queued >= e.wmem_queued >> 1 and memory_free(e, 1) else 0
 
 
 def forced_push(e: Endpoint) -> int:
@@ -197,31 +178,6 @@ def wait_for_space(e: Endpoint, l: Link, now: int) -> None:
     w.blocked = 1
     w.t_blocked = now
     w.blocks += 1
-
-
-def sndbuf_expand(e: Endpoint) -> None:
-    """Autotuning: room for two (BBR: three) windows of skbs at their worst-case size."""
-    per_mss = e.mss + 12 + e.max_header + SHARED_INFO
-    size = 1
-    while size < per_mss:
-        size <<= 1
-    segments = max(max(INITIAL_WINDOW, e.cwnd), e.reordering + 1)
-    wanted = cc_sndbuf_expand(e) * segments * (size + SK_BUFF)
-    if e.sndbuf < wanted:
-        e.sndbuf = min(wanted, e.wmem_max)
-
-
-def check_space(e: Endpoint, now: int) -> int:
-    """ACKs or transmissions may have made room: 1 when a sleeping writer is to be woken."""
-    if e.nospace == 0:
-        return 0
-    if e.sndbuf_locked == 0 and packets_in_flight(e) < e.cwnd:
-        sndbuf_expand(e)
-        e.cwnd_stamp = jiffies(e.host, now)
-    if writeable(e) == 0:
-        return 0
-    e.nospace = 0
-    return 1
 
 
 def set_nodelay(e: Endpoint, l: Link, now: int, cause: int) -> None:

@@ -209,6 +209,9 @@ class Link(Record):
     rx_ack_ns: int
     rx_byte_ps: int
     rx_busy: int
+    rx_wake_ns: int  # waking a sleeping reader takes that core so long
+    backlogged: int  # when the packet at the head was put on the socket's backlog; 0 = it was not
+    warmed: int  # 1: the packet at the head has paid for the host's having been idle
     rx_ns: int  # work done so far
     idx: int  # packets offered so far
     free: int  # serialiser idle from
@@ -375,6 +378,7 @@ class Reader(Record):
     every: int  # polling: reads only at multiples of this; 0 = woken by data
     phase: int
     runnable: int  # since when it could have read
+    locked_from: int  # the read() under way owns the socket from here to `at`
     lowat: int  # SO_RCVLOWAT
     quickack: int  # TCP_QUICKACK set after every read: 0 no, 1 on, 2 off
     reads: int
@@ -397,6 +401,8 @@ class Host(Record):
     read_byte_ps: int
     deliver_ns: int  # application work a message, receiving
     irq_ns: int  # timer tick to timer handler
+    cold_ns: int  # extra work for every doubling of idle time beyond 2 ms (caches, sleep states)
+    active_at: int  # when the host last did something
     app_busy: int  # the application's core is busy until
     app_ns: int  # work done so far
     # the jiffy that contains the present, kept to save a division
@@ -539,6 +545,9 @@ class Endpoint(Record):
     sndbuf: int
     sndbuf_locked: int
     nospace: int  # SOCK_NOSPACE
+    wake: int  # 1: the sleeping writer is to be woken
+    owned: int  # 1: a packet is taken from the backlog while a read() owns the socket
+    ack_deferred: int  # TCP_ACK_DEFERRED
     wmem_qdisc: int  # sk_wmem_alloc: truesize of own data skbs in the qdisc
     tsq_throttled: int
     # in flight

@@ -11,12 +11,13 @@ from models.application import app_event, flush_timer, wake_writer, write_event
 from models.constants import FREED_PACING, FREED_QDISC
 from models.delayed_ack import compressed_ack_timer, delack_timer
 from models.holds import blame
-from models.link import link_pop
+from models.cpu import cold
+from models.link import link_pop, to_backlog
 from models.output import pacing_timer, push_pending
 from models.qdisc import qdisc_dequeue
 from models.reader import read
 from models.receive import receive
-from models.send_queue import check_space
+from models.sndbuf import check_space
 from models.state import INF, Endpoint, Link, Path
 from models.timeouts import retransmit_timer
 
@@ -106,10 +107,22 @@ def next_event(s: Path) -> int:
 
 
 def arrive(e: Endpoint, out: Link, peer: Endpoint, way: Link, now: int) -> None:
-    """The packet at the head of `way` has been processed by e's host."""
+    """The packet at the head of `way` has been processed by e's host, unless the host was cold or the socket in use."""
     p = way.q[way.head]
     if p.drop == 0:
-        receive(e, out, peer, p, now)
+        if e.host.cold_ns and way.warmed == 0:
+            extra = cold(e.host, now)
+            if extra:
+                way.warmed = 1
+                way.next = now + extra
+                return
+        if e.r.locked_from < now < e.r.at < INF:
+            to_backlog(way, now, e.r.at)
+            return
+        e.owned = 1 if e.r.locked_from < now and now == e.r.at else 0
+        receive(e, out, peer, way, p, now)
+        e.owned = 0
+        e.host.active_at = now
     link_pop(way, now)
 
 
@@ -119,8 +132,7 @@ def transmit_completed(e: Endpoint, l: Link, now: int) -> None:
     if e.tsq_throttled:
         e.tsq_throttled = 0
         push_pending(e, l, now, e.nonagle, FREED_QDISC)
-        if check_space(e, now):
-            wake_writer(e, now)
+        check_space(e, now)
 
 
 def fire_at(e: Endpoint, out: Link, peer: Endpoint, way: Link, now: int, k: int) -> None:
@@ -161,6 +173,10 @@ def fire(s: Path, k: int) -> None:
         fire_at(s.b, s.ba, s.a, s.ab, now, k - 1)
     else:
         fire_at(s.a, s.ab, s.b, s.ba, now, k)
+    if s.a.wake:
+        wake_writer(s.a, now)
+    if s.b.wake:
+        wake_writer(s.b, now)
     if s.a.sq_head:
         blame(s.a, s.b, now)
     if s.b.sq_head:

@@ -1,4 +1,4 @@
-"""Fast recovery: proportional rate reduction, retransmission, its end, and undoing it. Reno: ssthresh is half of cwnd."""
+"""Fast recovery: proportional rate reduction, retransmission, its end, and undoing it. Reno: ssthresh is cwnd / 2."""
 
 from models.constants import CA_DISORDER, CA_OPEN, CA_RECOVERY, EVER_RETRANS, FLAG_SND_UNA_ADVANCED, LOST, RETRANS
 from models.inflight import packets_in_flight

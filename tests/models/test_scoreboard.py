@@ -101,8 +101,7 @@ def run(cc, sizes, gap, fates):
             if kind == 0:
                 reply = r.take(ack, blocks)
                 copies = {1: 0, 3: 2}.get(next(fates, 0), 1)
-                for _ in range(copies):
-                    events.append((now + OWD, 1, reply[0], tuple(reply[1]), tsecr))
+                events += [(now + OWD, 1, reply[0], tuple(reply[1]), tsecr)] * copies
             else:
                 s.ack(now, ack, *blocks, tsecr=tsecr)
                 push_pending(e, s.l, now, NAGLE_OFF, 3)
@@ -113,8 +112,8 @@ def run(cc, sizes, gap, fates):
                 continue
             fate = next(fates, 0)
             late = 3 * OWD if fate == 2 else 0
-            for _ in range({1: 0, 3: 2}.get(fate, 1)):
-                events.append((now + OWD + late, 0, p.seq, p.seq + p.len, p.tsval))
+            copies = {1: 0, 3: 2}.get(fate, 1)
+            events += [(now + OWD + late, 0, p.seq, p.seq + p.len, p.tsval)] * copies
         s.seen = s.l.idx
     return s, r, total
 
