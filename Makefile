@@ -28,6 +28,7 @@ $(STAMP)/venv:
 $(STAMP)/installed: $(STAMP)/venv pyproject.toml constraints.txt
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt --upgrade pip hatchling
 	$(BIN)/python -m pip install --quiet --constraint constraints.txt --group dev --no-build-isolation --editable .
+	$(BIN)/python -m sim.compiled
 	@touch $@
 
 frontier: install ## the main job: a recorded gRPC stream to a throughput-versus-P99 frontier, in out/

@@ -1,8 +1,10 @@
 """The sending application and its thread(s): when a message is handed over, when write() runs, when it blocks.
 
 With one thread the application writes itself: while write() works or blocks, the next message waits. With two
-(grpc-go), the application's SendMsg only queues, bounded by a quota, and a framer thread writes; both share one core,
-and the framer gets its turn when the application has nothing more to hand over just then.
+(grpc-go), the application's SendMsg only queues, bounded by a quota, and a framer thread writes. Both share one core
+and take turns: the application runs until it has nothing more to hand over or no quota left, the framer until it has
+written everything or blocks. A busy stream is therefore written in rounds of one quota, as grpc-go's write sizes show:
+64 KiB of quota through a 32 KiB buffer leaves as two full writes and a rest (see docs/model/cpu.md).
 """
 
 from __future__ import annotations
@@ -13,7 +15,7 @@ from models.cpu import cold, work
 from models.framer import next_write, settle, thread_reason
 from models.send_queue import sendmsg
 from models.sources import enter_due, schedule_next
-from models.state import CPU, INF, SENDER_SPIKE, SNDBUF, WRITE_QUOTA, Endpoint, Link
+from models.state import CPU, INF, SENDER_SPIKE, SNDBUF, WRITE_QUOTA, Endpoint, Link, Writer
 
 
 def reason(e: Endpoint, now: int, why: int) -> None:
@@ -57,8 +59,11 @@ def run_writer(e: Endpoint, l: Link, now: int) -> None:
 
 
 def write_event(e: Endpoint, l: Link, now: int) -> None:
-    """A write() call's work is done, or a blocked one was woken."""
+    """A write() call's work is done, or a blocked one was woken and has to get the core first."""
     w = e.w
+    if w.blocked and e.host.app_busy > now:
+        w.write_at = e.host.app_busy
+        return
     w.write_at = INF
     if w.blocked:
         w.blocked = 0
@@ -85,8 +90,11 @@ def flush_timer(e: Endpoint, l: Link, now: int) -> None:
 
 
 def hand_over(e: Endpoint, l: Link, now: int) -> None:
-    """SendMsg returns (two threads), or the application begins to write (one)."""
+    """SendMsg returns (two threads), or the application begins to write (one), unless the flush timer is writing."""
     w = e.w
+    if w.threads == 1 and w.busy:
+        w.app_step = STEP_SEND
+        return
     m = w.m[w.queued & w.mask]
     w.queued += 1
     w.app_step = STEP_NEXT
@@ -99,14 +107,19 @@ def hand_over(e: Endpoint, l: Link, now: int) -> None:
     enter_due(w, now)
     end_write_wait(w.clock, m, now)
     begin_write_wait(w.framer_clock, m, now)
-    schedule_next(e, now)
     reason(e, now, NOTHING)
+    schedule_next(e, now)
     if w.busy:
         return
     if w.app_at <= now and w.quota_left > 0:
         switch(w.framer_clock, now, CPU)
     else:
         run_writer(e, l, now)
+
+
+def framer_runs(w: Writer) -> int:
+    """Is it the framer thread's turn, with nothing but the core between the application and its next message?"""
+    return 1 if w.threads == 2 and w.busy and w.blocked == 0 and w.quota_left > 0 else 0
 
 
 def app_event(e: Endpoint, l: Link, now: int) -> None:
@@ -123,6 +136,10 @@ def app_event(e: Endpoint, l: Link, now: int) -> None:
         reason(e, now, SENDER_SPIKE)
         w.app_at = now + m.stall
         w.app_step = STEP_STALLED
+        return
+    if framer_runs(w):
+        reason(e, now, CPU)
+        w.app_at = w.write_at  # ask again when that write() has returned
         return
     if w.called == w.queued:
         m.t_call = now

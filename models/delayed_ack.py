@@ -28,12 +28,11 @@ from models.receive_window import (
 )
 from models.state import INF, Endpoint, Link
 from models.timers import expiry, jiffies, usecs_to_jiffies
-from models.transmit import send_ack
+from models.transmit import TIMESTAMPS, send_ack
 
 MAX_QUICKACKS = 16  # TCP_MAX_QUICKACKS
 MSS_DEFAULT = 536  # TCP_MSS_DEFAULT
 MIN_MSS = 88  # TCP_MIN_MSS
-TCP_HEADER = 32  # with timestamps
 BARE_HEADER = 20
 ACK_THRESHOLD = 3  # TCP_FASTRETRANS_THRESH
 RFC1122_TIMER = 200_000_000  # BSD's classic value, below RFC 1122's 0.5 s
@@ -70,7 +69,7 @@ def measure_rcv_mss(e: Endpoint, length: int, flags: int, truesize: int) -> None
         if flags & PSH_FLAG:
             e.ack_pushed = 1
         return
-    whole = length + TCP_HEADER
+    whole = length + BARE_HEADER + e.timestamps * TIMESTAMPS
     full_sized = whole >= MSS_DEFAULT + BARE_HEADER
     unpushed = whole >= MIN_MSS + BARE_HEADER and flags & PSH_FLAG == 0
     if full_sized or unpushed:

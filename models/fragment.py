@@ -17,9 +17,14 @@ FRAGMENT_ALLOWANCE = 2 * (65_536 + 576)
 """2 * SKB_TRUESIZE(GSO_LEGACY_MAX_SIZE): SACKs may not blow the queue up further than this."""
 
 
+def payload(k: Skb) -> int:
+    """Data bytes of an skb (`skb->len`): its FIN takes a sequence number, but is none of them."""
+    return k.end - k.seq - k.fin
+
+
 def set_tso_segs(k: Skb, mss: int) -> None:
     """How many segments the skb makes (`tcp_set_skb_tso_segs`)."""
-    length = k.end - k.seq
+    length = payload(k)
     if length <= mss:
         k.gso_size = 0
         k.pcount = 1

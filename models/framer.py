@@ -16,10 +16,21 @@ Go's bufio.Writer; see docs/model/framer.md.
 from __future__ import annotations
 
 from models.clocks import NOTHING, switch
-from models.constants import FREED_OPTION, NAGLE_CORK, ON_IDLE, ON_TIMER, PER_FRAME, PER_MESSAGE, STEP_NEXT
+from models.constants import (
+    FREED_OPTION,
+    NAGLE_CORK,
+    ON_IDLE,
+    ON_TIMER,
+    PER_FRAME,
+    PER_MESSAGE,
+    SLEEPER,
+    STEP_NEXT,
+    STEP_SEND,
+    STEP_STALLED,
+)
 from models.send_queue import uncork
 from models.sources import enter_due, schedule_next
-from models.state import FRAMER, INF, Endpoint, Link, Message, Writer
+from models.state import CPU, FRAMER, INF, SENDER_SPIKE, TIMER_GRANULARITY, Endpoint, Link, Message, Writer
 
 GO_BUFWRITER = 2
 
@@ -203,11 +214,26 @@ def next_write(e: Endpoint, l: Link, now: int) -> int:
             return 0
 
 
+def idle_reason(e: Endpoint) -> int:
+    """Why a message that is due waits while nobody writes: its sender stalls, works or oversleeps, or the flush rule."""
+    w = e.w
+    if w.threads == 1:
+        if w.app_step == STEP_STALLED:
+            return SENDER_SPIKE
+        if w.app_step == STEP_SEND:
+            return CPU
+        if w.mode == SLEEPER and w.granularity and w.made > w.called:
+            return TIMER_GRANULARITY
+    return FRAMER if w.buffered else NOTHING
+
+
 def settle(e: Endpoint, now: int) -> None:
     """Nothing to write: what lies in the buffer waits for the flush rule; a single thread turns to the next message."""
     w = e.w
     w.busy = 0
-    thread_reason(e, now, FRAMER if w.buffered else NOTHING)
+    thread_reason(e, now, idle_reason(e))
+    if w.threads == 1 and w.app_step == STEP_SEND and w.app_at == INF:
+        w.app_at = now  # the flush timer's write() kept the application from its own
     if w.threads == 1 and w.called == w.queued and w.called > 0:
         m = w.m[(w.called - 1) & w.mask]
         if m.t_ret < 0:

@@ -21,7 +21,7 @@ from models.constants import (
     TIMER_NONE,
     TIMER_TLP,
 )
-from models.fragment import fragment, set_tso_segs
+from models.fragment import fragment, payload, set_tso_segs
 from models.inflight import packets_in_flight
 from models.nagle import holds_partial, minshall_update, nagle_holds
 from models.rearm import probe0_timer, rearm_rto
@@ -142,7 +142,7 @@ def split_point(e: Endpoint, i: int, mss: int, max_segs: int, nonagle: int) -> i
     largest = mss * max_segs
     if largest <= window and k.next:
         return largest
-    needed = min(k.end - k.seq, window)
+    needed = min(payload(k), window)
     if largest <= needed:
         return largest
     partial = needed % mss
@@ -202,7 +202,7 @@ def gate(e: Endpoint, now: int, i: int, mss: int, quota: int, max_segs: int, non
         return RWND
     if k.pcount == 1:
         allowed = NAGLE_PUSH if k.next else nonagle
-        if nagle_holds(e, k.end - k.seq, k.fin, allowed):
+        if nagle_holds(e, payload(k), k.fin, allowed):
             return CORK if allowed & NAGLE_CORK else NAGLE
     elif push_one == 0:
         defer = tso_defers(e, i, max_segs, now)
@@ -213,7 +213,7 @@ def gate(e: Endpoint, now: int, i: int, mss: int, quota: int, max_segs: int, non
     limit = mss
     if k.pcount > 1:
         limit = split_point(e, i, mss, quota, nonagle)
-    if k.end - k.seq > limit:
+    if payload(k) > limit:
         fragment(e, i, limit, mss)
     if small_queue_full(e, i, 0):
         return AUTOCORK
@@ -245,7 +245,7 @@ def write_xmit(e: Endpoint, l: Link, now: int, nonagle: int, push_one: int, caus
                 break
             quota = 1
         quota = min(quota, max_segs)
-        missing = quota * mss - (k.end - k.seq)
+        missing = quota * mss - payload(k)
         if missing > 0:
             grow(e, i, missing)
         set_tso_segs(k, mss)
@@ -255,7 +255,7 @@ def write_xmit(e: Endpoint, l: Link, now: int, nonagle: int, push_one: int, caus
             break
         transmit_skb(e, l, now, i)
         new_data_sent(e, i, now)
-        minshall_update(e, k.end - k.seq, k.pcount, mss, k.end)
+        minshall_update(e, payload(k), k.pcount, mss, k.end)
         sent += k.pcount
         stamp_first_transmission(e, k.end, now, cause)
         if push_one:

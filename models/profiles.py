@@ -14,5 +14,25 @@ HOSTS: dict[str, dict[str, int]] = {
         "write_ns": 2_600, "wire_ns": 1_000, "rx_segment_ns": 2_600, "rx_ack_ns": 4_500, "rx_wake_ns": 8_000,
         "wake_ns": 3_400, "read_ns": 11_000, "irq_ns": 8_000, "cold_ns": 1_400,
     },
+    # A server and a client of grpc-go 1.63.0 / Go 1.27.3 on two cores (AMD EPYC guest, Linux 6.18, veth pair): message,
+    # write() and byte prices fitted to the measured saturation table (12 cells, 5 % root mean square) by `tinygram
+    # fit-host`, which prints them; docs/model/cpu.md says what is fitted and what assumed.
+    "grpc-go-host": {
+        "message_ns": 660, "frame_ns": 660, "write_ns": 9_250, "write_byte_ps": 930, "wake_ns": 22_000,
+        "read_ns": 4_000, "read_byte_ps": 700, "deliver_ns": 1_000, "rx_segment_ns": 300, "rx_ack_ns": 300,
+        "irq_ns": 8_000,
+    },
+    # The same for grpc-go 1.33.3 / Go 1.19.8 (7 %) ...
+    "grpc-go-1.33-host": {
+        "message_ns": 540, "frame_ns": 540, "write_ns": 6_700, "write_byte_ps": 1_180, "wake_ns": 35_000,
+        "read_ns": 4_000, "read_byte_ps": 890, "deliver_ns": 810, "rx_segment_ns": 300, "rx_ack_ns": 300,
+        "irq_ns": 8_000,
+    },
+    # ... and grpc-go 1.85.0-dev / Go 1.27.3 (13 %), whose unbuffered frames take three write() calls (`pieces = 3`).
+    "grpc-go-1.85-host": {
+        "message_ns": 430, "frame_ns": 430, "write_ns": 8_470, "write_byte_ps": 810, "wake_ns": 25_000,
+        "read_ns": 4_000, "read_byte_ps": 600, "deliver_ns": 650, "rx_segment_ns": 300, "rx_ack_ns": 300,
+        "irq_ns": 8_000,
+    },
 }  # fmt: skip
 """Profile name to costs; what is not named costs nothing."""

@@ -9,7 +9,8 @@ Linux: `tcp_rcv_established()`, `tcp_data_queue()`, `tcp_send_dupack()`, `tcp_da
 from __future__ import annotations
 
 from models.ack import tcp_ack
-from models.constants import ERR_READS, FREED_ACK
+from models.closing import fin_received
+from models.constants import ERR_READS, FIN_FLAG, FREED_ACK
 from models.delayed_ack import ack_check, data_received, enter_quickack_mode, measure_rcv_mss
 from models.ledger import arrivals, in_order
 from models.out_of_order import dsack_set, queue_out_of_order, sack_remove, take_in_order
@@ -89,7 +90,7 @@ def queue_data(e: Endpoint, p: Packet, now: int) -> int:
 
 def unacceptable(e: Endpoint, p: Packet) -> int:
     """`tcp_sequence()`: entirely before the last ACK sent, or entirely beyond the window."""
-    end = p.seq + p.len
+    end = p.seq + p.len + (1 if p.flags & FIN_FLAG else 0)
     return 1 if end < e.rcv_wup or p.seq > e.rcv_nxt + tcp_receive_window(e) else 0
 
 
@@ -129,8 +130,11 @@ def receive(e: Endpoint, l: Link, peer: Endpoint, way: Link, p: Packet, now: int
         if kind == IN_SEQUENCE:
             hole = p.seq + p.len if e.rcv_nxt > p.seq + p.len else before
             in_order(peer, e.rcv_nxt, hole, now)
+    fin = p.flags & FIN_FLAG
+    if fin and fin_received(e, p):
+        out_of_window(e)
     data_snd_check(e, l, now)
-    if e.ack_sched and (p.len or not predicted):
+    if e.ack_sched and (p.len or fin or not predicted):
         ack_check(e, l, now)
     if kind == IN_SEQUENCE:
         data_ready(e, way, now)

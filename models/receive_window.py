@@ -79,7 +79,7 @@ def tcp_select_initial_window(e: Endpoint) -> None:
     clamp = MAX_UNSCALED << MAX_WSCALE
     if e.rcvbuf_locked:
         clamp = full
-    mss = e.advmss if e.server else e.advmss + TIMESTAMP_OPTION
+    mss = e.advmss if e.server else e.advmss + e.timestamps * TIMESTAMP_OPTION
     space = min(full, clamp)
     if space > mss:
         space -= space % mss
@@ -87,7 +87,7 @@ def tcp_select_initial_window(e: Endpoint) -> None:
     e.rcv_ssthresh = space
     reach = min(max(space, e.rmem_max, CORE_RMEM_MAX), clamp)
     e.rcv_wscale = 0
-    while e.rcv_wscale < MAX_WSCALE and reach >> (e.rcv_wscale + 16):
+    while e.wscale_ok and e.rcv_wscale < MAX_WSCALE and reach >> (e.rcv_wscale + 16):
         e.rcv_wscale += 1
     e.window_clamp = min(MAX_UNSCALED << e.rcv_wscale, clamp)
 
@@ -250,7 +250,7 @@ def tcp_rcv_rtt_measure(e: Endpoint, now: int) -> None:
 
 def tcp_rcv_rtt_measure_ts(e: Endpoint, now: int, payload: int) -> None:
     """With timestamps: the age of the echo on a full segment, in whole milliseconds; call before queueing it."""
-    if e.last_tsecr == e.rcv_rtt_last_tsecr:
+    if e.timestamps == 0 or e.last_tsecr == e.rcv_rtt_last_tsecr:
         return
     e.rcv_rtt_last_tsecr = e.last_tsecr
     if payload >= e.rcv_mss:

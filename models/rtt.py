@@ -139,7 +139,7 @@ def ack_update_rtt(e: Endpoint, now: int, flag: int, seq_rtt: int, sack_rtt: int
     """
     if seq_rtt < 0:
         seq_rtt = sack_rtt
-    if seq_rtt < 0 and flag & FLAG_DATA_ACKED:
+    if seq_rtt < 0 and e.timestamps and flag & FLAG_DATA_ACKED:
         seq_rtt = rtt_from_timestamp(e, now)
         ca_rtt = seq_rtt
     e.rs_rtt = ca_rtt

@@ -35,7 +35,7 @@ def writeable(e: Endpoint) -> int:
 
 def sndbuf_expand(e: Endpoint) -> None:
     """Autotuning: room for two (BBR: three) windows of skbs at their worst-case size."""
-    per_mss = e.mss + TIMESTAMPS + e.max_header + SHARED_INFO
+    per_mss = e.mss + e.timestamps * TIMESTAMPS + e.max_header + SHARED_INFO
     size = 1
     while size < per_mss:
         size <<= 1

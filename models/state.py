@@ -483,6 +483,9 @@ class Endpoint(Record):
 
     # identity and options
     server: int  # 1: the accepting side
+    timestamps: int  # RFC 7323 timestamps, agreed on in the handshake: 1 unless a script says otherwise
+    sack_ok: int  # so is RFC 2018 SACK
+    wscale_ok: int  # and window scaling
     rfc1122: int  # 1: the textbook receiver instead of Linux's
     nagle_rule: int  # MINSHALL or RFC896
     nonagle: int  # NAGLE_OFF | NAGLE_CORK | NAGLE_PUSH
@@ -702,7 +705,8 @@ class Endpoint(Record):
     ts_recent: int  # peer's TSval to echo, ms
     last_ack_sent: int
     last_tsecr: int  # rx_opt.rcv_tsecr of the packet being processed
-    fin_seen: int
+    fin_seen: int  # the peer has closed; its FIN is the sequence number below rcv_nxt
+    fin_sent: int  # this end has closed; its FIN is the sequence number below write_seq
     # parts
     w: Writer
     r: Reader

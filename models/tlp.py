@@ -35,7 +35,7 @@ def schedule_loss_probe(e: Endpoint, now: int, advancing_rto: int) -> int:
     """
     enabled = e.early_retrans == 3 or e.early_retrans == 4
     calm = e.ca_state == CA_OPEN or e.ca_state == CA_CWR
-    if not (enabled and calm and e.packets_out):
+    if not (enabled and calm and e.sack_ok and e.packets_out):
         return 0
     if e.srtt == 0:
         us = TIMEOUT_INIT

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 from models.congestion import cc_event
 from models.constants import ACK_FLAG, EVENT_TX_START, FIN_FLAG, PSH_FLAG
+from models.fragment import payload
 from models.link import link_send, next_slot
 from models.qdisc import qdisc_send, qdisc_slot
 from models.rate import rate_skb_sent
@@ -19,8 +20,10 @@ from models.skbuff import ts_append, ts_unlink
 from models.state import INF, Endpoint, Link, Packet
 from models.timers import jiffies
 
-HEADERS = 52
-"""IPv4 (20) and TCP with timestamps (32)."""
+HEADERS = 40
+"""IPv4 (20) and TCP without options (20)."""
+TIMESTAMPS = 12
+"""TCPOLEN_TSTAMP_ALIGNED"""
 PURE_ACK_TRUESIZE = 2
 UNPACED_SEGMENTS = 10
 """Internal pacing exempts the first data segments of a connection, as sch_fq did."""
@@ -29,7 +32,7 @@ UNPACED_SEGMENTS = 10
 def sack_option_bytes(e: Endpoint) -> int:
     """TCP option bytes the SACK blocks to report take (tcp_established_options)."""
     blocks = min(3, e.nsack + e.dsack)
-    if blocks == 0:
+    if blocks == 0 or e.sack_ok == 0:
         return 0
     return 4 + 8 * blocks
 
@@ -107,10 +110,10 @@ def put_packet(
     p.retrans = retrans
     p.tx = now
     p.truesize = truesize
-    p.iplen = length + HEADERS
+    p.iplen = length + HEADERS + e.timestamps * TIMESTAMPS
     p.nsack = 0
     p.dsack = 0
-    if e.nsack + e.dsack:
+    if e.sack_ok and e.nsack + e.dsack:
         p.iplen += sack_option_bytes(e)
         write_sack_blocks(e, p)
     e.last_ack_sent = e.rcv_nxt
@@ -146,26 +149,26 @@ def pace(e: Endpoint, length: int) -> None:
 
 
 def transmit_skb(e: Endpoint, l: Link, now: int, i: int) -> None:
-    """Send skb `i`, first time or again: all its segments, at once. GSO puts PSH on the last one only."""
+    """Send skb `i`, first time or again: all its segments, at once.
+
+    Several of them end with a PSH; it is the packet's, not the skb's, and is gone when part of it is sent again.
+    """
     k = e.skb[i]
-    length = k.end - k.seq
+    length = payload(k)
     rate_skb_sent(e, now, i)
     prior = e.wstamp
     e.wstamp = max(e.wstamp, now)
     k.sent = e.wstamp
     e.pace_credit = e.wstamp - prior
-    if k.pcount > 1:
-        k.psh = 1
+    psh = 1 if k.pcount > 1 else k.psh
     retrans = 1 if k.in_rtx else 0
     wnd = tcp_select_window(e)
     mss = k.gso_size if k.pcount > 1 else length
     seq = k.seq
     share = k.truesize // k.pcount
-    while seq < k.end:
-        n = min(mss, k.end - seq)
-        flags = 0
-        if seq + n == k.end:
-            flags = k.psh * PSH_FLAG + k.fin * FIN_FLAG
+    for left in range(k.pcount - 1, -1, -1):
+        n = mss if left else k.seq + length - seq
+        flags = 0 if left else psh * PSH_FLAG + k.fin * FIN_FLAG
         put_packet(e, l, now, seq, n, flags, retrans, share, wnd)
         e.segments += 1
         seq += n

@@ -32,14 +32,14 @@ def init_undo(e: Endpoint) -> None:
 def spurious_retrans(e: Endpoint, i: int) -> int:
     """Was skb `i` retransmitted in vain: does the echo date from before? (`tcp_skb_spurious_retrans`)"""
     k = e.skb[i]
-    return 1 if k.sacked & EVER_OR_NOW_RETRANS and e.last_tsecr < k.sent // 1_000_000 else 0
+    return 1 if e.timestamps and k.sacked & EVER_OR_NOW_RETRANS and e.last_tsecr < k.sent // 1_000_000 else 0
 
 
 def packet_delayed(e: Endpoint) -> int:
     """Does the echo date from before the first retransmission? Then the segment was late, not lost."""
     if e.retrans_stamp == 0:
         return 1  # nothing was retransmitted
-    return 1 if e.last_tsecr < e.retrans_stamp - 1 else 0
+    return 1 if e.timestamps and e.last_tsecr < e.retrans_stamp - 1 else 0
 
 
 def may_undo(e: Endpoint) -> int:

@@ -30,7 +30,7 @@ from models.constants import (
 )
 from models.profiles import HOSTS
 from models.receive_window import set_rcvbuf
-from models.sources import request_due, schedule_next
+from models.sources import make, schedule_next
 from models.state import INF, Endpoint, Link, Path
 from sim.draws import Ints, Messages, bbr_phase, link_draws, messages, tick_phase
 from sim.errors import Problem, ScenarioError
@@ -123,6 +123,9 @@ def set_socket(e: Endpoint, host: Host) -> None:
     set_sysctls(e, host)
     if not host.autocorking:
         e.autocorking = 0
+    e.timestamps = 1
+    e.sack_ok = 1
+    e.wscale_ok = 1
     e.rfc1122 = 1 if host.receiver == "rfc1122" else 0
     e.nagle_rule = RFC896 if host.nagle == "rfc896" else MINSHALL
     e.nonagle = (NAGLE_OFF if host.nodelay else 0) | (NAGLE_CORK if host.cork == "always" else 0)
@@ -200,7 +203,9 @@ def set_framing(e: Endpoint, f: Framing, cork: str) -> None:
     w.flush_after = f.flush_after
     w.quota = f.quota
     w.quota_left = f.quota
-    w.threads = 2 if f.quota else 1
+    own_thread = f.framer_thread if f.framer_thread is not None else f.quota > 0
+    w.threads = 2 if own_thread else 1
+    w.quota = f.quota if own_thread else 0
 
 
 def set_stream(e: Endpoint, w: Workload, total: int, cork: str) -> None:
@@ -289,7 +294,7 @@ def begin(e: Endpoint) -> None:
     if e.w.mode == SCHEDULED:
         e.w.made = e.w.filled
     if e.w.mode == REQUESTS:
-        request_due(e, 0)
+        make(e.w, 0, 0)
         e.w.app_at = 0
     elif e.w.mode != REPLIES:
         schedule_next(e, 0)

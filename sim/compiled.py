@@ -7,15 +7,20 @@ calls, so the cache directory is named by a hash of every source that was compil
 
 from __future__ import annotations
 
+import fcntl
 import hashlib
 import os
 import platform
 import sys
 import types
+from collections.abc import Iterator
+from contextlib import contextmanager
 from functools import cache
 from importlib import import_module
+from importlib.util import find_spec
 from pathlib import Path as FilePath
 from pkgutil import iter_modules
+from threading import Lock
 from typing import Any
 
 import numba
@@ -26,7 +31,8 @@ from models.state import Path, Record
 from sim.plain import fields
 
 ENTRY = "sim.loop"
-OPTIONS: dict[str, Any] = {"error_model": "numpy", "nogil": True}
+# Python calls only the entry point, so the rules need no wrappers of their own: that halves the time to compile.
+OPTIONS: dict[str, Any] = {"error_model": "numpy", "nogil": True, "no_cpython_wrapper": True, "no_cfunc_wrapper": True}
 
 
 def rule_modules() -> list[str]:
@@ -37,9 +43,9 @@ def rule_modules() -> list[str]:
 def source_hash() -> str:
     """A name for exactly this code under exactly these versions."""
     digest = hashlib.sha256()
-    for name in [*rule_modules(), __name__, "sim.plain"]:
-        file = sys.modules[name].__file__ if name in sys.modules else import_module(name).__file__
-        digest.update(name.encode() + b"\0" + FilePath(str(file)).read_bytes())
+    for name in [*rule_modules(), "sim.compiled", "sim.entry", "sim.plain"]:
+        spec = find_spec(name)
+        digest.update(name.encode() + b"\0" + FilePath(str(spec and spec.origin)).read_bytes())
     for version in (numba.__version__, np.__version__, platform.python_version(), platform.machine(), OPTIONS):
         digest.update(repr(version).encode())
     return digest.hexdigest()[:20]
@@ -83,10 +89,11 @@ def _twin(name: str, made: dict[str, dict[str, Any]], options: dict[str, Any]) -
         if isinstance(value, types.FunctionType):
             if value.__module__ == name:
                 twin = types.FunctionType(value.__code__, space, key)
+                twin.__module__ = name  # where a cached function looks for its environment
                 space[key] = numba.njit(twin, **options)
             elif value.__module__.startswith(("models.", "sim.")):
                 space[key] = _twin(value.__module__, made, options)[value.__name__]
-        elif isinstance(value, int):
+        elif isinstance(value, int | tuple):
             space[key] = value
     return space
 
@@ -97,15 +104,44 @@ def loop() -> Any:
     return _twin(ENTRY, {}, OPTIONS)["run"]
 
 
-@cache
+_compiling = Lock()
+
+
 def entry() -> Any:
-    """`run(states, i, budget) -> status` for one replication of an array of states; cached on disk."""
+    """`run(states, i, budget) -> status` for one replication of an array of states; cached on disk.
+
+    The first use on a machine compiles, which is said on stderr; threads that come meanwhile wait.
+    """
+    with _compiling:
+        return _entry()
+
+
+@contextmanager
+def alone(directory: FilePath) -> Iterator[None]:
+    """One process at a time in `directory`: others wait instead of compiling the same."""
+    with (directory / "lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        yield
+
+
+@cache
+def _entry() -> Any:
     directory = cache_directory()
     directory.mkdir(parents=True, exist_ok=True)
-    numba.config.CACHE_DIR = str(directory)
-    return import_module("sim.entry").run_one
+    config: Any = numba.config
+    config.CACHE_DIR = str(directory)
+    with alone(directory):
+        if not is_cached():
+            print("tinygram: compiling the model, once (about a minute)", file=sys.stderr, flush=True)  # noqa: T201
+        run: Any = import_module("sim.entry").run_one
+        run(allocate(1), 0, 0)
+    return run
 
 
 def allocate(n: int) -> np.ndarray[Any, np.dtype[Any]]:
     """States for n replications, all zero (pages are touched only as they are used)."""
     return np.zeros(n, dtype(Path))
+
+
+if __name__ == "__main__":
+    import_module("sim.compiled").entry()

@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from models.sources import resume
-from models.state import CAUSES, DRAWS, Endpoint, Link, Path, Writer
+from models.state import CAUSES, DRAWS, Endpoint, Link, Path
 from sim import loop
 from sim.build import Luck, PacketDraws, Sources, begin, build
 from sim.draws import Messages
@@ -26,6 +26,8 @@ STAMPS = (
 )  # fmt: skip
 ROW = np.dtype([(name, np.int64) for name in STAMPS] + [("x", np.int64, (len(CAUSES),))])
 """What is kept of a finished message."""
+BRIEF = np.dtype([(name, np.int64) for name in ("t_due", "size", "t_call", "t_read")])
+"""What is kept when only a summary is asked for; causes are summed as messages finish."""
 
 CHUNK = 1 << 16
 LIMITS = {
@@ -49,7 +51,9 @@ class Engine:
         self.seed = seed
         self.keep = keep
         self.sources: Sources = build(self.s, scenario, seed, luck)
+        self.layout = ROW if keep else BRIEF
         self.rows: dict[str, list[Rows]] = {"a": [], "b": []}
+        self.totals = {"a": [0] * len(CAUSES), "b": [0] * len(CAUSES)}
         self.refill()
         for e in (self.s.a, self.s.b):
             if e.w.total:
@@ -65,8 +69,8 @@ class Engine:
         """Write drawn packet fates into ring slots from `at` on."""
         raise NotImplementedError
 
-    def take_messages(self, e: Endpoint, first: int, last: int) -> Rows:
-        """Copy messages first..last-1 out of the ring."""
+    def take_messages(self, name: str, first: int, last: int) -> Rows:
+        """Copy messages first..last-1 out of the ring of endpoint `name`, and add up their causes."""
         raise NotImplementedError
 
     def run_loop(self, budget: int) -> int:
@@ -89,8 +93,7 @@ class Engine:
         e = getattr(self.s, name)
         w = e.w
         if w.done > w.drained:
-            if self.keep:
-                self.rows[name].append(self.take_messages(e, w.drained, w.done))
+            self.rows[name].append(self.take_messages(name, w.drained, w.done))
             w.drained = w.done
 
     def fill_messages(self, e: Endpoint, source: Messages | None) -> None:
@@ -151,7 +154,7 @@ class Engine:
     def messages(self, name: str) -> Rows:
         """All finished messages endpoint `name` sent."""
         parts = self.rows[name]
-        return np.concatenate(parts) if parts else np.zeros(0, ROW)
+        return np.concatenate(parts) if parts else np.zeros(0, self.layout)
 
 
 class PlainEngine(Engine):
@@ -180,11 +183,15 @@ class PlainEngine(Engine):
             d.jitter = jitter
             d.spike = spike
 
-    def take_messages(self, e: Endpoint, first: int, last: int) -> Rows:
-        """Copy messages first..last-1 out of the ring."""
-        w = e.w
+    def take_messages(self, name: str, first: int, last: int) -> Rows:
+        """Copy messages first..last-1 out of the ring of endpoint `name`, and add up their causes."""
+        w = getattr(self.s, name).w
         slots = [w.m[i & w.mask] for i in range(first, last)]
-        return np.array([(*(getattr(m, name) for name in STAMPS), tuple(m.x)) for m in slots], ROW)
+        for m in slots:
+            self.totals[name] = [a + b for a, b in zip(self.totals[name], m.x, strict=True)]
+        if self.keep:
+            return np.array([(*(getattr(m, stamp) for stamp in STAMPS), tuple(m.x)) for m in slots], ROW)
+        return np.array([tuple(getattr(m, stamp) for stamp in BRIEF.names or ()) for m in slots], BRIEF)
 
     def run_loop(self, budget: int) -> int:
         """Take up to `budget` events; returns `sim.loop`'s status."""
@@ -259,17 +266,18 @@ class CompiledEngine(Engine):
         part["jitter"] = jitter
         part["spike"] = spike
 
-    def take_messages(self, e: Endpoint, first: int, last: int) -> Rows:
-        """Copy messages first..last-1 out of the ring."""
-        w: Writer = e.w
-        ring = self.ring(e)
-        rows = np.empty(last - first, ROW)
-        a, b = first & w.mask, last & w.mask
-        spans = [(a, b)] if a < b else [(a, w.mask + 1), (0, b)]
+    def take_messages(self, name: str, first: int, last: int) -> Rows:
+        """Copy messages first..last-1 out of the ring of endpoint `name`, and add up their causes."""
+        e = getattr(self.s, name)
+        ring, mask = self.ring(e), e.w.mask
+        rows = np.empty(last - first, self.layout)
+        a, b = first & mask, last & mask
         at = 0
-        for lo, hi in spans:
-            for name in (*STAMPS, "x"):
-                rows[name][at : at + hi - lo] = ring[name][lo:hi]
+        for lo, hi in [(a, b)] if a < b else [(a, mask + 1), (0, b)]:
+            for column in self.layout.names or ():
+                rows[column][at : at + hi - lo] = ring[column][lo:hi]
+            sums = ring["x"][lo:hi].sum(axis=0).tolist()
+            self.totals[name] = [total + more for total, more in zip(self.totals[name], sums, strict=True)]
             at += hi - lo
         return rows
 

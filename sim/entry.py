@@ -12,6 +12,6 @@ _run = loop()
 
 
 @numba.njit(cache=True, nogil=True)
-def run_one(states: Any, i: int, budget: int) -> int:  # pragma: no cover - compiled
+def run_one(states: Any, i: int, budget: int) -> Any:  # pragma: no cover - compiled
     """Run replication i for at most `budget` events; returns `sim.loop`'s status."""
     return _run(states[i], budget)

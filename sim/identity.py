@@ -9,15 +9,28 @@ from functools import cache
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
+import numpy as np
+
 from sim.scenario import Scenario
+
+
+@cache
+def trace_hash(trace: tuple[tuple[int, int], ...]) -> str:
+    """The hash of a recording, which many scenarios of a sweep share."""
+    return hashlib.sha256(repr(trace).encode()).hexdigest()
 
 
 def scenario_hash(scenario: Scenario) -> str:
     """SHA-256 (hex, 16 characters) of the scenario's canonical JSON; its name and title do not count."""
-    content = dataclasses.asdict(scenario)
-    content.pop("name")
-    content.pop("title")
-    text = json.dumps(content, sort_keys=True, separators=(",", ":"))
+    streams = {
+        name: trace_hash(stream.trace)
+        for name, stream in (("workload", scenario.workload), ("reverse", scenario.reverse))
+        if stream is not None and stream.trace
+    }
+    bare = dataclasses.replace(scenario, name="", title="")
+    for name in streams:
+        bare = dataclasses.replace(bare, **{name: dataclasses.replace(getattr(bare, name), trace=())})
+    text = json.dumps([dataclasses.asdict(bare), streams], sort_keys=True, separators=(",", ":"))
     return hashlib.sha256(text.encode()).hexdigest()[:16]
 
 
@@ -31,11 +44,14 @@ def package_version() -> str:
 
 @cache
 def model_version() -> str:
-    """A hash of the sources that decide results: models/ and sim/. Results of another version are stale."""
+    """A hash of what decides results: the sources of models/ and sim/, and NumPy, which makes the random streams.
+
+    Results of another version are stale.
+    """
     import models
 
     here = [Path(__file__).parent, Path(str(models.__file__)).parent]
-    digest = hashlib.sha256()
+    digest = hashlib.sha256(f"numpy {np.__version__}".encode())
     for file in sorted(f for d in here for f in d.glob("*.py")):
         digest.update(f"{file.parent.name}/{file.name}".encode() + b"\0" + file.read_bytes())
     return digest.hexdigest()[:16]

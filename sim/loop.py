@@ -9,9 +9,9 @@ from __future__ import annotations
 
 from models.application import app_event, flush_timer, wake_writer, write_event
 from models.constants import FREED_PACING, FREED_QDISC
+from models.cpu import cold
 from models.delayed_ack import compressed_ack_timer, delack_timer
 from models.holds import blame
-from models.cpu import cold
 from models.link import link_pop, to_backlog
 from models.output import pacing_timer, push_pending
 from models.qdisc import qdisc_dequeue

@@ -40,7 +40,7 @@ def fields(cls: type[Record]) -> dict[str, Any]:
 
 
 @cache
-def _layout(cls: type[Record], checked: bool) -> tuple[type[Any], tuple[str, ...], tuple[tuple[str, Any], ...]]:
+def _layout(cls: Any, checked: bool) -> tuple[type[Any], tuple[str, ...], tuple[tuple[str, Any], ...]]:
     spec = fields(cls)
     body: dict[str, Any] = {"__slots__": tuple(spec), "__doc__": cls.__doc__}
     if checked:
@@ -67,11 +67,12 @@ def _array(element: Any, capacity: int, checked: bool) -> Any:
 
 def new(cls: type[R], checked: bool = False) -> R:
     """A record of type `cls`, all zero. `checked` refuses values that the compiled loop could not hold (for tests)."""
-    slotted, ints, rest = _layout(cls, checked)
+    kind_of: Any = cls
+    slotted, ints, rest = _layout(kind_of, checked)
     record = slotted()
     for name in ints:
         object.__setattr__(record, name, 0)
     for name, kind in rest:
-        value = _array(*kind, checked) if isinstance(kind, tuple) else new(kind, checked)
+        value = _array(kind[0], kind[1], checked) if isinstance(kind, tuple) else new(kind, checked)
         object.__setattr__(record, name, value)
     return cast(R, record)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import Any, Literal, cast
+from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -28,19 +28,25 @@ COLUMNS = {
 MESSAGE = np.dtype([(n, np.int64) for n in ("index", *COLUMNS, "latency_ns")] + [(f"{c}_ns", np.int64) for c in CAUSES])
 """One delivered message; the causes sum to latency_ns."""
 
+BRIEF_MESSAGE = np.dtype([(n, np.int64) for n in ("index", "size", "intended_ns", "call_ns", "read_ns", "latency_ns")])
+"""The same when only a summary is asked for."""
+
 COMPILED_FROM = 100_000
 """`auto` compiles for runs of at least this many messages, or when compiled code is cached already."""
 
 
 def message_table(rows: Rows) -> Rows:
-    """Finished messages as `MESSAGE` rows."""
-    table = np.zeros(len(rows), MESSAGE)
+    """Finished messages as `MESSAGE` rows (`BRIEF_MESSAGE` when that is all there is)."""
+    names = rows.dtype.names or ()
+    table = np.zeros(len(rows), MESSAGE if "x" in names else BRIEF_MESSAGE)
     table["index"] = np.arange(len(rows))
     for column, stamp in COLUMNS.items():
-        table[column] = rows[stamp]
+        if stamp in names:
+            table[column] = rows[stamp]
     table["latency_ns"] = rows["t_read"] - rows["t_due"]
-    for i, cause in enumerate(CAUSES):
-        table[f"{cause}_ns"] = rows["x"][:, i]
+    if "x" in names:
+        for i, cause in enumerate(CAUSES):
+            table[f"{cause}_ns"] = rows["x"][:, i]
     return table
 
 
@@ -106,6 +112,7 @@ class Run:
     events: int
     end_ns: int
     link_drops: tuple[int, int]
+    totals: dict[str, int]
     trace: Trace | None = field(default=None, repr=False)
 
     @property
@@ -158,7 +165,7 @@ class Run:
 
     def ledger_ns(self) -> dict[str, int]:
         """Cause to total ns over all delivered messages, causes that never ran included."""
-        return {cause: int(self.messages[f"{cause}_ns"].sum()) for cause in CAUSES}
+        return dict(self.totals)
 
     def sender(self) -> Counters:
         """The endpoint whose messages are measured."""
@@ -222,13 +229,13 @@ def choose(scenario: Scenario, driver: Driver, trace: bool) -> str:
     return "compiled" if size_of(scenario) >= COMPILED_FROM or compiled.is_cached() else "loop"
 
 
-def make_engine(scenario: Scenario, seed: int, driver: str) -> Engine:
+def make_engine(scenario: Scenario, seed: int, driver: str, keep: bool) -> Engine:
     """The engine that serves `driver`."""
     if driver == "compiled":
         from sim.engine import CompiledEngine
 
-        return CompiledEngine(scenario, seed)
-    return PlainEngine(scenario, seed)
+        return CompiledEngine(scenario, seed, keep)
+    return PlainEngine(scenario, seed, keep)
 
 
 Process = Callable[[Any, Any], Any]
@@ -239,6 +246,7 @@ def simulate(
     seed: int = 0,
     *,
     driver: Driver = "auto",
+    messages: bool = True,
     trace: bool = False,
     processes: tuple[Process, ...] = (),
 ) -> Run:
@@ -246,11 +254,13 @@ def simulate(
 
     driver: "simpy" (processes; `processes` are generator functions `(env, path)` run beside the model), "loop" (the
     same events in a plain loop), "compiled" (Numba) or "auto". All give the same nanoseconds and the same events.
+    messages: keep every message with its stamps and causes (about 700 bytes each); without, what a summary needs (80).
     trace: also keep every packet and every event.
     Raises ScenarioError for a scenario that cannot run, SimulationLimit when a capacity is reached.
     """
     chosen = "simpy" if processes else choose(scenario, driver, trace)
-    engine = make_engine(scenario, seed, chosen)
+    keep = messages or scenario.workload.kind == "request-response"
+    engine = make_engine(scenario, seed, chosen, keep)
     kept = Trace() if trace else None
     if chosen == "simpy":
         from sim.simpy_driver import run_simpy
@@ -271,10 +281,12 @@ def collect(engine: Engine, driver: str, trace: Trace | None) -> Run:
     main = scenario.workload.sender
     other = "server" if main == "client" else "client"
     offered = ends[main].w.total
+    totals = dict(zip(CAUSES, engine.totals["a" if main == "client" else "b"], strict=True))
     reverse: NDArray[Any] | None = None
     if scenario.workload.kind == "request-response":
         table = transaction_table(sent[main], sent[other])
         offered = ends[main].w.made
+        totals = {cause: int(table[f"{cause}_ns"].sum()) for cause in CAUSES}
     else:
         table = message_table(sent[main])
         if scenario.reverse is not None:
@@ -291,5 +303,6 @@ def collect(engine: Engine, driver: str, trace: Trace | None) -> Run:
         events=s.events,
         end_ns=s.now,
         link_drops=(s.ab.lost + s.ab.overflowed, s.ba.lost + s.ba.overflowed),
-        trace=cast("Trace | None", trace),
+        totals=totals,
+        trace=trace,
     )

@@ -21,7 +21,8 @@ _TIME = {
     "h": 3_600_000_000_000,
 }
 _SIZE = {
-    "B": 1, "KiB": 1 << 10, "MiB": 1 << 20, "GiB": 1 << 30, "kB": 1_000, "KB": 1_000, "MB": 1_000_000, "GB": 1_000_000_000,
+    "B": 1, "KiB": 1 << 10, "MiB": 1 << 20, "GiB": 1 << 30,
+    "kB": 1_000, "KB": 1_000, "MB": 1_000_000, "GB": 1_000_000_000,
 }  # fmt: skip
 _RATE = {
     "bit/s": 1, "kbit/s": 1_000, "Mbit/s": 1_000_000, "Gbit/s": 1_000_000_000,
@@ -42,7 +43,7 @@ class Quantity:
     maximum: int = 1 << 60
 
     def parse(self, value: object) -> int:
-        """Read `"40ms"` (or the number 0, which needs no unit) as an int in base units; ValueError says what to write."""
+        """Read `"40ms"` (or 0, which needs no unit) as an int in base units; ValueError says what to write."""
         if isinstance(value, bool) or not isinstance(value, int | float | str):
             raise ValueError(f"expected a {self.name} like {self.example!r}")
         if not isinstance(value, str):

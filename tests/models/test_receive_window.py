@@ -33,6 +33,7 @@ def socket(server=0, rcvbuf=131_072):
     """tcp_rmem 4096 131072 33554432, MTU 1500, timestamps."""
     e = new(Endpoint, True)
     e.server = server
+    e.timestamps = e.wscale_ok = 1
     e.advmss = 1448
     e.rcv_mss = 536
     e.rcvbuf = rcvbuf

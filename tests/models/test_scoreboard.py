@@ -1,5 +1,7 @@
 """Whatever the network loses, delays or doubles: the counts match the skbs, and in the end everything arrives."""
 
+from typing import Any
+
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
@@ -75,7 +77,8 @@ def run(cc, sizes, gap, fates):
     """Write `sizes` every `gap`; packet n meets fates[n]: 0 arrives, 1 lost, 2 late, 3 twice; ACKs likewise."""
     s, r = Sender(cc=cc), Receiver()
     e = s.e
-    events, now, total = [], 0, sum(sizes)
+    events: list[tuple[int, int, int, Any, int]] = []  # when, is it an ACK, seq or ack, end or blocks, timestamp
+    now, total = 0, sum(sizes)
     sizes = list(sizes)
     fates = iter(fates)
     next_write = 0

@@ -1,0 +1,57 @@
+"""The compiled loop and the plain one: the same run, over a fixed list of scenarios that together touch every rule."""
+
+import pytest
+
+from experiments import files
+from models.constants import BBR, CUBIC, RENO
+from sim import simulate
+from sim.engine import PlainEngine
+from tests.equivalence.outcome import assert_same_outcome
+from tests.properties.scenarios import fixed
+
+pytest.importorskip("numba")
+
+pytestmark = pytest.mark.slow
+
+SCENARIOS = range(60)
+
+
+@pytest.mark.timeout(600)  # the first one compiles, unless it has been done before
+def test_the_compiled_loop_repeats_the_plain_one():
+    for n in SCENARIOS:
+        scenario = fixed(n)
+        plain = simulate(scenario, n, driver="loop")
+        compiled = simulate(scenario, n, driver="compiled")
+        try:
+            assert_same_outcome(plain, compiled)
+        except AssertionError as e:
+            raise AssertionError(f"scenario {n}: {scenario}") from e
+
+
+@pytest.mark.timeout(600)
+@pytest.mark.parametrize("name", files.preset_names())
+def test_the_compiled_loop_repeats_every_preset(name):
+    scenario = files.load(name)
+    assert_same_outcome(simulate(scenario, 3, driver="loop"), simulate(scenario, 3, driver="compiled"))
+
+
+def test_the_list_touches_the_rules_that_matter():
+    """Loss recovery of every kind, all congestion controls, and every way of holding or blocking data."""
+    seen = set()
+    for n in SCENARIOS:
+        engine = PlainEngine(fixed(n), n)
+        engine.run()
+        for e in (engine.s.a, engine.s.b):
+            seen |= {f"cc {e.cc}", f"rule {e.nagle_rule}", f"rfc1122 {e.rfc1122}", f"flush {e.w.flush}"}
+            seen |= {f"mode {e.w.mode}", f"threads {e.w.threads}"}
+            counters = (
+                "rtos", "tlps", "fast_retransmits", "undos", "autocorks", "acks_by_timer", "rcv_ooopack", "dsack_dups",
+                "window_probes",
+            )  # fmt: skip
+            seen |= {name for name in counters if getattr(e, name)}
+            seen |= {"blocked write"} if e.w.blocks else set()
+            seen |= {"fifo drop"} if engine.s.ab.overflowed or engine.s.ba.overflowed else set()
+    wanted = {f"cc {cc}" for cc in (RENO, CUBIC, BBR)} | {f"flush {k}" for k in range(5)} | {f"mode {k}" for k in range(5)}
+    wanted |= {"rule 0", "rule 1", "rfc1122 0", "rfc1122 1", "threads 1", "threads 2", "blocked write", "fifo drop"}
+    wanted |= {"rtos", "tlps", "fast_retransmits", "undos", "autocorks", "acks_by_timer", "rcv_ooopack", "dsack_dups"}
+    assert wanted <= seen, wanted - seen

@@ -1,0 +1,163 @@
+"""Scenarios over every rule of the model, small enough to run by the hundred.
+
+`scenario(pick)` asks `pick` for one of a list of choices, plainest first: Hypothesis answers and shrinks towards the
+plain, `random.Random(n).choice` answers the same for ever.
+"""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Callable, Sequence
+from typing import Any, Protocol
+
+from hypothesis import strategies as st
+
+from sim.scenario import Direction, Framing, Host, Network, Scenario, Spikes, Workload
+
+US = 1_000
+MS = 1_000_000
+
+
+class Pick(Protocol):
+    """Chooses."""
+
+    def __call__(self, choices: Sequence[Any]) -> Any: ...
+
+
+def framing(pick: Pick) -> Framing:
+    kind = pick(["plain", "http2", "grpc"])
+    buffer = pick([0, 0, 200, 1_024, 32_768])
+    flush = pick(["per-message", "on-idle", "per-frame", "on-full", "timer"] if buffer else ["per-message", "on-idle"])
+    return Framing(
+        kind=kind,
+        buffer=buffer,
+        flush=flush,
+        flush_every=pick([1, 3]) if flush == "per-message" and buffer else 1,
+        flush_after=pick([1 * MS, 25 * MS]),
+        pieces=pick({"plain": [1], "http2": [1, 2], "grpc": [1, 2, 3]}[kind]),
+        more=pick([False, False, True]),
+        max_frame=pick([16_384, 16_384, 700]),
+        quota=pick([0, 0, 3_000, 65_536]),
+    )
+
+
+def sender_spikes(pick: Pick) -> Spikes:
+    probability = pick([0.0, 0.0, 0.1])
+    return Spikes(probability, 30 * MS, pick([0, 20 * MS]), "sender") if probability else Spikes(where="sender")
+
+
+def stream(pick: Pick, sender: str, messages: int) -> Workload:
+    return Workload(
+        sender=sender,  # type: ignore[arg-type]
+        arrivals=pick(["periodic", "poisson", "bursts", "staircase", "sleeper", "greedy", "trace"]),
+        interval=pick([10 * MS, 300 * US, 3 * MS, 45 * MS, 260 * MS]),
+        offset=pick([0, 7_777_777]),
+        messages=messages,
+        sizes=pick([(512,), (100,), (1_448,), (20,), (3_000, 40), (9_000,), (100, 1_500, 600), (40_000, 80)]),
+        burst=pick([1, 1, 4]),
+        on=20 * MS,
+        off=60 * MS,
+        random=pick([True, False]),
+        granularity=pick([0, 15 * MS]),
+        trace=(),
+        spikes=sender_spikes(pick),
+        framing=framing(pick),
+    )
+
+
+def with_trace(w: Workload) -> Workload:
+    """A recorded schedule has pairs of its own."""
+    if w.arrivals != "trace":
+        return w
+    count = w.messages or 1
+    pairs = tuple((i * w.interval + (i * i * 977) % 5_000, w.sizes[i % len(w.sizes)]) for i in range(count))
+    return Workload(
+        sender=w.sender, arrivals="trace", trace=tuple(sorted(pairs)), spikes=w.spikes, framing=w.framing
+    )  # fmt: skip
+
+
+def transactions(pick: Pick) -> Workload:
+    return Workload(
+        kind="request-response",
+        sender=pick(["client", "server"]),
+        messages=pick([12, 40]),
+        pieces=pick([(100, 200), (64,), (50, 50, 4_000)]),
+        reply=pick([(50,), (100, 20_000)]),
+        think=pick([0, 5 * MS, 250 * MS]),
+        period=pick([0, 20 * MS]),
+        work=pick([0, 3 * MS, 60 * MS]),
+    )
+
+
+def host(pick: Pick) -> Host:
+    return Host(
+        nodelay=pick([False, True]),
+        cork=pick(["off", "off", "off", "per-message", "always"]),
+        sndbuf=pick([0, 0, 2_304, 16_384]),
+        rcvbuf=pick([0, 0, 4_096, 30_000]),
+        notsent_lowat=pick([0, 0, 4_000]),
+        congestion=pick(["cubic", "reno", "bbr"]),
+        nagle=pick(["minshall", "minshall", "rfc896"]),
+        receiver=pick(["linux", "linux", "rfc1122"]),
+        quickack=pick(["", "", "every-read", "off-once", "off-every-read"]),
+        autocorking=pick([True, False]),
+        hz=pick([250, 1_000, 100]),
+        reader=pick(["prompt", "prompt", "polling", "slow"]),
+        read_size=pick([65_536, 300]),
+        read_every=pick([20 * MS, 70 * MS]),
+        read_pause=pick([0, 0, 8 * MS]),
+        read_start=pick([0, 0, 90 * MS]),
+        mtu=pick([1_500, 1_500, 600]),
+        gso_segments=pick([65_535, 1]),
+        sysctls=pick([(), (), (("tcp_pingpong_thresh", "3"),), (("tcp_slow_start_after_idle", "0"),)]),
+        profile=pick(["ideal", "linux-vm"]),
+        shaper_rate=pick([0, 0, 0, 2_000_000]),
+        shaper_limit=pick([400_000, 20_000]),
+    )
+
+
+def direction(pick: Pick) -> Direction:
+    rate = pick([0, 10_000_000, 1_000_000])
+    probability = pick([0.0, 0.0, 0.03])
+    return Direction(
+        rate=rate,
+        delay=pick([5 * MS, 0, 100 * US, 25 * MS, 150 * MS]),
+        queue=pick([0, 0, 20_000]) if rate else 0,
+        overhead=pick([0, 18]),
+        loss=pick([0.0, 0.0, 0.0, 0.02, 0.15]),
+        jitter=pick([0, 0, 2 * MS]),
+        jitter_law=pick(["uniform", "exponential", "normal"]),
+        spikes=Spikes(probability, 200 * MS, 50 * MS) if probability else Spikes(),
+        stalls=pick([(), (), ((40 * MS, 30 * MS), (400 * MS, 250 * MS))]),
+        background=pick([0.0, 0.0, 0.4]) if rate else 0.0,
+    )
+
+
+def scenario(pick: Pick) -> Scenario:
+    """One scenario, by the choices of `pick`."""
+    reverse = None
+    if pick([False, False, True]):
+        main = transactions(pick)
+    else:
+        sender = pick(["server", "client"])
+        main = with_trace(stream(pick, sender, pick([30, 80])))
+        if pick([False, False, True]):
+            reverse = with_trace(stream(pick, "client" if sender == "server" else "server", 20))
+    return Scenario(
+        name="generated",
+        workload=main,
+        reverse=reverse,
+        server=host(pick),
+        client=host(pick),
+        network=Network(up=direction(pick), down=direction(pick)),
+    )
+
+
+def fixed(n: int) -> Scenario:
+    """The n-th of a list of scenarios that never changes."""
+    return scenario(random.Random(n).choice)
+
+
+@st.composite
+def scenarios(draw: Callable[..., Any]) -> Scenario:
+    return scenario(lambda choices: draw(st.sampled_from(choices)))
