@@ -1,7 +1,7 @@
 """Closing one direction: the FIN, which takes the sequence number behind the last byte.
 
-It rides on the last unsent segment if there is one, and neither Nagle nor cork holds it. A FIN received is answered like
-data by an end that may still send, at once by one that has closed itself.
+It rides on the last unsent segment if there is one, and neither Nagle nor cork holds it. A FIN received is answered
+like data by an end that may still send, at once by one that has closed itself.
 
 Linux: `tcp_send_fin()` in tcp_output.c, `tcp_fin()` in tcp_input.c. RFC 9293 section 3.6.
 """
@@ -11,6 +11,7 @@ from __future__ import annotations
 from models.constants import FREED_WRITE, NAGLE_OFF
 from models.out_of_order import dsack_set
 from models.output import push_pending
+from models.receive_queue import tcp_try_rmem_schedule
 from models.send_queue import entail
 from models.state import Endpoint, Link, Packet
 
@@ -32,7 +33,7 @@ def send_fin(e: Endpoint, l: Link, now: int) -> None:
 def fin_received(e: Endpoint, p: Packet) -> int:
     """Packet `p`, whose data has been seen to, carries a FIN. Returns 1 if it is an old one, to be answered quickly.
 
-    One behind a hole is not remembered; its retransmission will do.
+    One behind a hole is not remembered; its retransmission will do. What lies behind it is dropped.
     """
     at = p.seq + p.len
     if at < e.rcv_nxt:
@@ -40,7 +41,13 @@ def fin_received(e: Endpoint, p: Packet) -> int:
             dsack_set(e, p.seq, at + 1)
         return 1
     if at == e.rcv_nxt:
+        if tcp_try_rmem_schedule(e, at) < 0:
+            e.nomem = 1
+            e.ack_now = 1
         e.rcv_nxt += 1
+        e.dsack = 0
+        e.nsack = 0
+        e.ooo_len = 0
         e.fin_seen = 1
         e.ack_sched = 1
         if e.fin_sent:

@@ -36,9 +36,9 @@ def holds_partial(e: Endpoint, nonagle: int) -> int:
     return small_segment_unacked(e)
 
 
-def nagle_holds(e: Endpoint, length: int, fin: int, nonagle: int) -> int:
-    """Must the segment of `length` bytes at the head of the send queue wait?"""
-    is_small = length < e.mss
+def nagle_holds(e: Endpoint, length: int, mss: int, fin: int, nonagle: int) -> int:
+    """Must the segment of `length` bytes at the head of the send queue wait? `mss` is that of the moment."""
+    is_small = length < mss
     is_last_word = fin or nonagle & NAGLE_PUSH
     if not is_small or is_last_word:
         return 0

@@ -154,12 +154,12 @@ def split_point(e: Endpoint, i: int, mss: int, max_segs: int, nonagle: int) -> i
 def small_queue_full(e: Endpoint, i: int, doublings: int) -> int:
     """TCP small queues: enough of our own bytes wait in the qdisc (only a shaper holds them here).
 
-    `doublings` of the allowance: 0, for a retransmission 1.
+    `doublings` of the allowance: 0, for a retransmission 1. sk_wmem_alloc counts from 1.
     """
     limit = max(2 * e.skb[i].truesize, e.pacing_rate >> 10)
     if e.pacing_on == 0:
         limit = min(limit, e.limit_output)
-    if e.wmem_qdisc <= limit << doublings:
+    if e.wmem_qdisc + 1 <= limit << doublings:
         return 0
     if e.rtx_head == 0 or e.rtx_head == e.rtx_tail:
         return 0
@@ -202,7 +202,7 @@ def gate(e: Endpoint, now: int, i: int, mss: int, quota: int, max_segs: int, non
         return RWND
     if k.pcount == 1:
         allowed = NAGLE_PUSH if k.next else nonagle
-        if nagle_holds(e, payload(k), k.fin, allowed):
+        if nagle_holds(e, payload(k), mss, k.fin, allowed):
             return CORK if allowed & NAGLE_CORK else NAGLE
     elif push_one == 0:
         defer = tso_defers(e, i, max_segs, now)

@@ -114,6 +114,8 @@ def receive(e: Endpoint, l: Link, peer: Endpoint, way: Link, p: Packet, now: int
     if unacceptable(e, p):
         duplicate(e, l, p, now)
         return
+    if p.ack > e.snd_nxt:
+        return  # it acknowledges what was never sent
     predicted = p.seq == e.rcv_nxt and p.wnd == e.snd_wnd and e.ooo_len == 0 and p.nsack == 0
     if p.seq <= e.last_ack_sent:
         e.ts_recent = p.tsval
@@ -121,7 +123,8 @@ def receive(e: Endpoint, l: Link, peer: Endpoint, way: Link, p: Packet, now: int
     if p.ack != e.snd_una or p.len == 0 or p.nsack or p.wnd != e.snd_wnd:
         tcp_ack(e, l, now, p)
     kind = NOTHING_NEW
-    if p.len:
+    fin = p.flags & FIN_FLAG
+    if p.len and (fin == 0 or p.seq + p.len != e.rcv_nxt):  # else only the FIN is new
         tcp_rcv_rtt_measure_ts(e, now, p.len)
         before = e.rcv_nxt
         kind = queue_data(e, p, now)
@@ -130,7 +133,6 @@ def receive(e: Endpoint, l: Link, peer: Endpoint, way: Link, p: Packet, now: int
         if kind == IN_SEQUENCE:
             hole = p.seq + p.len if e.rcv_nxt > p.seq + p.len else before
             in_order(peer, e.rcv_nxt, hole, now)
-    fin = p.flags & FIN_FLAG
     if fin and fin_received(e, p):
         out_of_window(e)
     data_snd_check(e, l, now)

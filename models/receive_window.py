@@ -17,7 +17,7 @@ MAX_WSCALE = 14
 MAX_UNSCALED = 65535
 TIMESTAMP_OPTION = 12  # TCPOLEN_TSTAMP_ALIGNED
 SOCK_MIN_RCVBUF = 2304
-CORE_RMEM_MAX = 212_992  # net.core.rmem_max
+CORE_RMEM_MAX = 4_194_304  # net.core.rmem_max
 
 
 # ---- payload and the memory it takes ----------------------------------------------------------------------------

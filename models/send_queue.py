@@ -71,11 +71,14 @@ def entail(e: Endpoint, now: int) -> int:
 
 
 def autocorks(e: Endpoint, i: int) -> int:
-    """Own data still waits in the local queue: let this segment grow until the transmit completion."""
+    """Own data still waits in the local queue: let this segment grow until the transmit completion.
+
+    sk_wmem_alloc counts from 1, so one queued skb of the same size is enough.
+    """
     k = e.skb[i]
     if e.autocorking == 0 or k.end - k.seq >= size_goal(e) or k.eor:
         return 0
-    return 1 if e.rtx_head and e.wmem_qdisc > k.truesize else 0
+    return 1 if e.rtx_head and e.wmem_qdisc + 1 > k.truesize else 0
 
 
 def push(e: Endpoint, l: Link, now: int, more: int, nonagle: int) -> None:

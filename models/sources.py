@@ -68,12 +68,12 @@ def resume(e: Endpoint, now: int) -> None:
 
 
 def request_due(e: Endpoint, now: int) -> None:
-    """The client's next request: after thinking, or at the next period."""
+    """The client's next request: after thinking, or at the next period. A clock that has reached the limit ends it."""
     w = e.w
     t = now + w.think
     if w.period:
         t = max(now, w.made * w.period)
-    if w.until and t > w.until:
+    if w.until and t >= w.until:
         w.stopped = 1
     elif w.made < w.filled:
         make(w, t, t)

@@ -170,6 +170,7 @@ class Packet(Record):
     drop: int  # 0, 1 random loss, 2 FIFO full
     backlog: int  # FIFO bytes found on arrival
     truesize: int  # what it is charged to wmem_qdisc while it waits in the sender's qdisc
+    behind: int  # packets behind it in the qdisc that belong to the same super-packet (GSO)
 
 
 class Draw(Record):
@@ -243,6 +244,7 @@ class Qdisc(Record):
     tokens: int  # ns worth of sending
     stamp: int
     bytes: int
+    unit: int  # packets still to come of the super-packet that is being queued
     q: Annotated[list[Packet], PACKETS]
     head: int
     len: int

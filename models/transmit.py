@@ -13,7 +13,7 @@ from models.congestion import cc_event
 from models.constants import ACK_FLAG, EVENT_TX_START, FIN_FLAG, PSH_FLAG
 from models.fragment import payload
 from models.link import link_send, next_slot
-from models.qdisc import qdisc_send, qdisc_slot
+from models.qdisc import begin_unit, qdisc_send, qdisc_slot
 from models.rate import rate_skb_sent
 from models.receive_window import tcp_select_window
 from models.skbuff import ts_append, ts_unlink
@@ -166,6 +166,8 @@ def transmit_skb(e: Endpoint, l: Link, now: int, i: int) -> None:
     mss = k.gso_size if k.pcount > 1 else length
     seq = k.seq
     share = k.truesize // k.pcount
+    if e.qd.rate:
+        begin_unit(e.qd, length + k.pcount * (HEADERS + e.timestamps * TIMESTAMPS + sack_option_bytes(e)), k.pcount)
     for left in range(k.pcount - 1, -1, -1):
         n = mss if left else k.seq + length - seq
         flags = 0 if left else psh * PSH_FLAG + k.fin * FIN_FLAG

@@ -37,15 +37,16 @@ from models.delayed_ack import set_quickack
 from models.link import link_send, next_slot
 from models.receive_window import set_rcvbuf, set_rcvlowat
 from models.send_queue import sendmsg, set_nodelay, uncork
+from models.sources import resume
 from models.state import INF, PACKETS, Endpoint, Packet, Path
 from models.transmit import HEADERS, TIMESTAMPS, current_mss
 from sim import loop
-from sim.build import CONGESTION, SOCK_MIN_SNDBUF, set_host, set_link, set_reader, set_socket
+from sim.build import CLOSED_LOOP, CONGESTION, RING, SOCK_MIN_SNDBUF, set_framing, set_host, set_link, set_reader, set_socket
 from sim.draws import link_draws
 from sim.engine import LIMITS
 from sim.errors import SimulationLimit
 from sim.plain import new
-from sim.scenario import Direction, Host
+from sim.scenario import Direction, Framing, Host
 
 TIMERS = {TIMER_NONE: "none", TIMER_RTO: "rto", TIMER_TLP: "tlp", TIMER_REO: "reo", TIMER_PROBE0: "probe0"}
 WINDOW = 65_535
@@ -137,6 +138,7 @@ class Bench:
     None: what the host's MTU leaves. server: the endpoint accepted the connection instead of opening it.
     peer: what the peer's SYN offered, if it is not a Linux of our time.
     reading: the application is a prompt reader; else it reads when `read` says so.
+    framing: how `message` turns messages into write() calls.
     """
 
     def __init__(
@@ -149,6 +151,7 @@ class Bench:
         server: bool = False,
         peer: Offer | None = None,
         reading: bool = False,
+        framing: Framing | None = None,
         checked: bool = False,
     ) -> None:
         host = host or Host()
@@ -167,6 +170,9 @@ class Bench:
         self._blocked: Call | None = None
         self._reader: Call | None = None
         self._connect(host, rtt_ns, mss, server, peer)
+        set_framing(self.e, framing or Framing(), host.cork)
+        self.e.w.mask = RING - 1
+        self.e.w.total = CLOSED_LOOP
 
     def _connect(self, host: Host, rtt_ns: int, mss: int | None, server: bool, peer: Offer | None) -> None:
         """Both ends of a quiet path; then the peer and the distance are forgotten."""
@@ -204,8 +210,8 @@ class Bench:
         return self.path.next_at
 
     def advance(self, until: int) -> list[Sent]:
-        """Let everything happen that is due up to and including `until`; returns what was sent and not yet taken."""
-        self._run(until)
+        """`run`, then wait until `until`; returns what was sent and not yet taken."""
+        self.run(until)
         self.path.now = max(self.path.now, until)
         return self.take()
 
@@ -215,7 +221,8 @@ class Bench:
         self.taken = len(self.sent)
         return fresh
 
-    def _run(self, until: int) -> None:
+    def run(self, until: int) -> None:
+        """Let everything happen that is due up to and including `until`."""
         s = self.path
         while True:
             kind = loop.next_event(s)
@@ -296,7 +303,7 @@ class Bench:
         clock in ms, and an echo of the endpoint's latest timestamp. Of a DSACK the block comes first in `sacks`.
         """
         self._not_before(at)
-        self._run(at - 1)
+        self.run(at - 1)
         s = self.path
         self.acked = self.acked if ack is None else ack
         self.window = self.window if win is None else win
@@ -346,6 +353,23 @@ class Bench:
         self._settle(searching)
         return call
 
+    def message(self, at: int, *sizes: int) -> None:
+        """Messages for the framer, all due at `at`: it decides about the write() calls."""
+        self._not_before(at)
+        self.run(at - 1)
+        e, w = self.e, self.e.w
+        for size in sizes:
+            m = w.m[w.filled & w.mask]
+            m.t_due = m.root = at
+            m.size = size
+            m.stall = 0
+            w.filled += 1
+        if w.app_at == INF and w.called == w.queued == w.made:
+            w.starved = 1
+        self.path.now = at
+        resume(e, at)
+        self.run(at)
+
     def read(self, at: int, size: int = 1 << 30) -> Call:
         """read(): takes up to `size` bytes if there are any, else blocks until there are."""
         self._act(at)
@@ -359,7 +383,7 @@ class Bench:
             e.r.runnable = at
             e.r.locked_from = at
             e.r.at = at + e.host.read_ns
-            self._run(at)
+            self.run(at)
         else:
             e.r.waiting = 1
         return call
@@ -421,7 +445,7 @@ class Bench:
     def _act(self, at: int) -> None:
         """The application acts at `at`: whatever is due by then happens first."""
         self._not_before(at)
-        self._run(at)
+        self.run(at)
         self.path.now = max(self.path.now, at)
 
     # ---- what getsockopt(TCP_INFO) and SO_MEMINFO would say

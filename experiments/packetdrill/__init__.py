@@ -10,5 +10,5 @@ reads the part of the language that those of Tinygram's path use and runs them o
     calls     what the application does
     outbound  expected packets against those the model sent
     asserts   Python over `struct tcp_info`
-    runner    one script; `report` says line by line what held
+    runner    one script; its `verdict` is told by `report`
 """

@@ -27,8 +27,9 @@ FLAGS = {"MSG_MORE", "MSG_EOR", "MSG_DONTWAIT", "MSG_NOSIGNAL", "0"}
 BEYOND = {
     "MSG_ZEROCOPY": "zero-copy sends", "SO_ZEROCOPY": "zero-copy sends", "TCP_FASTOPEN": "TCP Fast Open",
     "MSG_FASTOPEN": "TCP Fast Open", "TCP_FASTOPEN_CONNECT": "TCP Fast Open", "MSG_OOB": "urgent data",
-    "SO_TIMESTAMPING": "transmit timestamps", "TCP_USER_TIMEOUT": "TCP_USER_TIMEOUT", "TCP_MD5SIG": "TCP MD5 signatures",
-    "MSG_ERRQUEUE": "the error queue", "MSG_PEEK": "MSG_PEEK", "TCP_MAXSEG": "TCP_MAXSEG", "TCP_INQ": "TCP_INQ",
+    "SO_TIMESTAMPING": "transmit timestamps", "TCP_USER_TIMEOUT": "TCP_USER_TIMEOUT",
+    "TCP_MD5SIG": "TCP MD5 signatures", "MSG_ERRQUEUE": "the error queue", "MSG_PEEK": "MSG_PEEK",
+    "TCP_MAXSEG": "TCP_MAXSEG", "TCP_INQ": "TCP_INQ",
 }  # fmt: skip
 
 
@@ -67,6 +68,7 @@ class Kernel:
 
     settings: Settings
     mtu: int = 1500
+    phase: int = 0  # ns: where the kernel's clock stands when the script begins
     sockets: dict[int, Socket] = field(default_factory=dict)
     current: Connection | None = None
 
@@ -93,7 +95,7 @@ class Kernel:
         """The machine as commands and socket options have set it up."""
         sysctls = self.settings.sysctls
         return Host(
-            hz=TICKS, tick_phase=0, mtu=self.mtu, gso_segments=65_535 if self.settings.gso else 1,
+            hz=TICKS, tick_phase=self.phase, mtu=self.mtu,
             congestion=s.options.get("TCP_CONGESTION", sysctls.get("tcp_congestion_control", "cubic")),
             rcvbuf=s.options.get("SO_RCVBUF", 0),
             sysctls=tuple((k, v) for k, v in sysctls.items() if k != "tcp_congestion_control"),
@@ -103,11 +105,10 @@ class Kernel:
         """A handshake begins."""
         return Opening(server, self.host(s), self.settings.sysctls.get("tcp_timestamps", "1") != "0", at)
 
-    def settle(self, s: Socket, at: int) -> None:
-        """Give a new connection the options its socket was given before."""
-        if s.connection and s.connection.established:
-            for name in LATER & s.options.keys():
-                s.connection.bench.setsockopt(s.connection.here(at), name, s.options[name])
+    def inherit(self, c: Connection, options: dict[str, Any]) -> None:
+        """Give a connection just established the options its socket was given before."""
+        for name in LATER & options.keys():
+            c.bench.setsockopt(0, name, options[name])
 
 
 def perform(kernel: Kernel, line: int, call: SystemCall, at: int) -> Outcome:
@@ -163,7 +164,7 @@ def _accept(kernel: Kernel, line: int, call: SystemCall, at: int) -> Outcome:
 
 def _connect(kernel: Kernel, line: int, call: SystemCall, at: int) -> Outcome:
     s = kernel.socket(line, call.arguments[0])
-    s.connection = c = kernel.current = Connection(kernel.open(s, False, at))
+    s.connection = c = kernel.current = Connection(kernel.open(s, False, at), kernel.settings.gso)
     if s.nonblocking:
         return _done(-1, at, "EINPROGRESS")
 

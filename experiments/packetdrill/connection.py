@@ -1,8 +1,9 @@
-"""The connection under test: a bench, its place in the script's time, and what it has sent that nobody asked for yet."""
+"""The connection under test: a bench, its place in the script's time, and what it sent that nobody asked for yet."""
 
 from __future__ import annotations
 
 from collections import deque
+from collections.abc import Callable, Iterable
 
 from experiments.packetdrill.chrono import Chrono
 from experiments.packetdrill.handshake import Opening
@@ -16,8 +17,10 @@ from sim.bench import Bench, Sent, bursts
 class Connection:
     """One TCP connection. Times are the script's, ns."""
 
-    def __init__(self, opening: Opening) -> None:
+    def __init__(self, opening: Opening, offload: bool) -> None:
         self.opening = opening
+        self.seen: Callable[[Iterable[Sent]], Iterable[Sent]] = bursts if offload else iter
+        """With segmentation offload a device gets whole skbs, else what becomes of them on the wire."""
         self.pending: deque[Sent] = deque()
         self.origin = 0
         self.stamps: dict[int, int] = {}
@@ -44,6 +47,8 @@ class Connection:
         self.origin = at
         self._bench = self.opening.connect(at, window)
         self._bench.e.pacing_on = max(self._bench.e.pacing_on, int(pacing))
+        e = self._bench.e
+        e.lrcvtime = e.lsndtime = jiffies(e.host, 0)  # the bench takes it to have been half a round trip earlier
         self.chrono = Chrono(self._bench)
         if not self.opening.server:
             self.pending.append(self.handshake_ack())
@@ -66,8 +71,7 @@ class Connection:
 
     def collect(self) -> None:
         """What was sent since, in the script's time."""
-        for p in bursts(self.bench.take()):
-            self.pending.append(p)
+        self.pending.extend(self.seen(self.bench.take()))
         if self.chrono:
             self.chrono.tick()
 
@@ -80,8 +84,7 @@ class Connection:
 
     def step(self, deadline: int) -> None:
         """Let happen what is due at `deadline` (the bench's time)."""
-        for p in bursts(self.bench.advance(deadline)):
-            self.pending.append(p)
+        self.pending.extend(self.seen(self.bench.advance(deadline)))
         if self.chrono:
             self.chrono.tick()
 
@@ -101,6 +104,9 @@ class Connection:
             raise OutOfScope(line, "resets (RST)")
         if segment.ack is None:
             raise OutOfScope(line, "packets without ACK")
+        e = self.bench.e
+        if e.sack_ok == 0 and e.packets_out and segment.ack - FIRST == e.snd_una and segment.length == 0:
+            raise OutOfScope(line, "duplicate ACKs without SACK (RFC 6582)")
         stamp = segment.option("TS")
         win = self.bench.window if segment.win is None else segment.win << self.opening.peer_scale()
         self.advance(at)

@@ -27,11 +27,12 @@ ONLY = {
     "tcp_reordering": ("3", "another tcp_reordering"),
     "tcp_fack": ("0", "FACK"),
     "tcp_mtu_probing": ("0", "MTU probing"),
+    "tcp_syncookies": ("1", "SYN cookies"),
 }
 """Sysctls of which the model has one value: name -> (value, what another one means)."""
 
 WITHOUT_EFFECT = {
-    "tcp_syn_retries", "tcp_synack_retries", "tcp_fastopen", "tcp_fastopen_key", "tcp_syncookies", "tcp_timestamps",
+    "tcp_syn_retries", "tcp_synack_retries", "tcp_fastopen", "tcp_fastopen_key", "tcp_timestamps",
     "tcp_invalid_ratelimit", "tcp_rto_max_ms", "tcp_congestion_control", "tcp_window_scaling", "tcp_orphan_retries",
 }  # fmt: skip
 """Sysctls that are used elsewhere here, or never by an established connection."""

@@ -2,8 +2,9 @@
  * One end of the connection: a real socket, a writer that makes write() calls as models/framer.py says, and a reader.
  *
  * The writer is one thread. Where the scenario has two (an application whose sends are queued up to a quota, and a
- * framer thread), it is the framer, and keeps the application's books: when it would have called, and when its quota
- * would have made it wait. The bytes reach the kernel in the same calls.
+ * framer thread that gets the core when the application has nothing more to send, as in models/application.py), it is
+ * the framer, and keeps the application's books: when it would have called, and how long its quota would have made it
+ * wait. The bytes reach the kernel in the same calls.
  */
 #include "recorder.h"
 #include <arpa/inet.h>
@@ -16,6 +17,7 @@
 #include <sys/socket.h>
 
 #define PORT 7
+#define BLOCKED 200000		/* ns: a write() that takes longer has waited for room */
 #define CHUNK (1 << 20)		/* most that one send() or recv() takes */
 
 enum { CORK_ALWAYS = 1, CORK_PER_MESSAGE };
@@ -45,12 +47,15 @@ static struct {
 	struct message *m;
 	int64_t framed;			/* messages; told->called have been handed over */
 	int64_t app_free;		/* since when the application can take its next message */
-	int64_t quota_left, quota_at;	/* since when it is positive */
+	int64_t quota_left;
 	int64_t buffered, flush_at, calls;
+	int64_t blocked;		/* since when a write() has waited; meanwhile the application had the core */
+	int waits;			/* a send has been called for, and waits for quota */
 } w;
 
 static void call(int64_t bytes, int more)
 {
+	int64_t from = now_ns();
 	for (int64_t left = bytes; left > 0;) {
 		ssize_t n = send(sock, outgoing, left < CHUNK ? left : CHUNK, MSG_NOSIGNAL | (more ? MSG_MORE : 0));
 		if (n < 0)
@@ -59,6 +64,8 @@ static void call(int64_t bytes, int more)
 		told->written += n;
 	}
 	w.calls++;
+	if (now_ns() - from > BLOCKED && w.blocked == NEVER)
+		w.blocked = from;
 }
 
 static void flush(void)
@@ -99,8 +106,6 @@ static void put_frames(int64_t body)
 	for (int first = 1; body > 0; first = 0) {
 		int64_t n = body < my->max_frame ? body : my->max_frame;
 		int last = (body -= n) == 0;
-		if (w.quota_left <= 0 && w.quota_left + n > 0)
-			w.quota_at = now_ns();
 		w.quota_left += n;
 		if (my->pieces == 1 || my->header == 0) {
 			put(my->header + n, !last);
@@ -137,17 +142,22 @@ static int64_t next_call(void)
 	return t + m->stall;
 }
 
-/* The application hands over what is due. */
-static void take_due(int64_t now)
+/* The application hands over what is due by now; it has had the core since `turn`. */
+static void take_due(int64_t now, int64_t turn)
 {
 	for (int64_t t; (my->two_threads || told->called == w.framed) && (t = next_call()) <= now; told->called++) {
 		struct message *m = &w.m[told->called];
-		if (my->quota && w.quota_left <= 0)
+		if (t < turn)
+			t = turn;
+		if (!w.waits) {
+			if (my->mode != SCHEDULED)
+				m->due = my->mode == SLEEPER ? w.app_free + m->due : w.app_free;
+			m->call = my->two_threads ? t : now_ns();
+		}
+		w.waits = my->quota && w.quota_left <= 0;
+		if (w.waits)
 			return;
-		if (my->mode != SCHEDULED)
-			m->due = my->mode == SLEEPER ? w.app_free + m->due : w.app_free;
-		m->call = my->two_threads ? (t > w.quota_at ? t : w.quota_at) : now_ns();
-		m->ret = w.app_free = m->call;
+		m->ret = w.app_free = t;
 		w.quota_left -= my->prefix + m->size;
 	}
 }
@@ -180,22 +190,29 @@ static void put_message(struct message *m, int64_t framed)
 		m->ret = w.app_free = now_ns();
 }
 
+/* Whose turn is it? The framer's until all is written, then the application's, which also has the core meanwhile
+   when a write() blocks. */
 static void send_stream(void)
 {
 	for (;;) {
 		int64_t now = now_ns();
-		take_due(now);
+		if (w.blocked != NEVER)
+			take_due(now, w.blocked);
+		w.blocked = NEVER;
 		if (w.framed < told->called) {
 			w.framed++;
 			put_message(&w.m[w.framed - 1], w.framed);
-		} else if (w.flush_at <= now || (my->flush == ON_IDLE && w.buffered)) {
-			flush();
-		} else if (told->called == my->total) {
-			return;
-		} else {
-			int64_t t = next_call();
-			step_at(&told->soon_write, t < w.flush_at ? t : w.flush_at);
+			continue;
 		}
+		if (w.flush_at <= now || (my->flush == ON_IDLE && (my->two_threads || !more_is_due(now))))
+			flush();
+		take_due(now, now);
+		if (w.framed < told->called)
+			continue;
+		if (told->called == my->total)
+			return;
+		int64_t t = next_call();
+		step_at(&told->soon_write, t < w.flush_at ? t : w.flush_at);
 	}
 }
 
@@ -265,7 +282,7 @@ static void request(void)
 	for (int64_t i = 0; i < my->total; i++, reply++) {
 		struct message *m = &w.m[i];
 		if (!my->period)
-			t += my->think;
+			t += i ? my->think : 0;
 		else if (i * my->period > t)
 			t = i * my->period;
 		if (my->until && t > my->until)
@@ -381,7 +398,7 @@ void endpoint(int who)
 	w.m = messages[who];
 	w.flush_at = NEVER;
 	w.quota_left = my->quota;
-	w.quota_at = -NEVER;
+	w.blocked = NEVER;
 	may_read = my->read_start;
 	told->soon_write = told->soon_read = -NEVER;
 	mlockall(MCL_CURRENT | MCL_FUTURE);

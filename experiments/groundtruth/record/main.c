@@ -228,6 +228,7 @@ int main(int argc, char **argv)
 		spinner[0] = start_spinner(plan->wire_cpu);
 		spinner[1] = start_spinner(plan->app_cpu);
 	}
+	prepare_wire();
 	choose_t0(child);
 	wire(tun);
 	for (int who = 0; who < 2; who++) {

@@ -106,7 +106,7 @@ def _counters(text: str) -> dict[str, int]:
     for names, numbers in pairwise(lines):
         if names and names[0] in ("Tcp:", "TcpExt:") and numbers[:1] == names[:1] and names[1][0].isalpha():
             group = names[0].rstrip(":")
-            found |= {group + n: int(v) for n, v in zip(names[1:], numbers[1:], strict=False) if v != "0"}
+            found |= {group + n: int(v) for n, v in zip(names[1:], numbers[1:], strict=False) if v != "0" and not n.startswith(("Rto", "MaxConn"))}
     return found
 
 

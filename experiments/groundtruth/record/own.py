@@ -20,7 +20,8 @@ REAL = "linux-vm"
 
 def is_own(spec: Mapping[str, Any]) -> bool:
     """Was this recorded by `tinygram groundtruth record`?"""
-    return isinstance(spec.get(KEY), dict) and "scenario" in spec[KEY]
+    own = spec.get(KEY)
+    return isinstance(own, dict) and isinstance(own.get("scenario"), str) and isinstance(own.get("seed"), int)
 
 
 def scenario(spec: Mapping[str, Any], hz: int, phase: int, sysctls: tuple[tuple[str, str], ...]) -> Scenario:

@@ -115,7 +115,9 @@ def _too_late(found: dict[str, Figures]) -> Iterator[str]:
 
 
 def _inconsistent(seen: Observed) -> Iterator[str]:
-    """Does the log agree with the kernels?"""
+    """Was there a connection in time, and does the log agree with the kernels?"""
+    if int(seen.report["end"]["connected"].max()) > 0:
+        yield "the connection was not ready when the workload began"
     for name, dropped in zip(("client", "server"), seen.dropped, strict=True):
         if dropped:
             yield f"the {name}'s TUN device dropped {dropped} packets"

@@ -25,6 +25,7 @@ extern struct fate *fates[2];
 extern struct packet *packets;
 
 void endpoint(int who) __attribute__((noreturn));
+void prepare_wire(void);
 void wire(const int tun[2]);
 
 /* CLOCK_MONOTONIC, ns. */

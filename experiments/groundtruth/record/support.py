@@ -66,6 +66,8 @@ def _hosts(scenario: Scenario) -> Iterator[Problem]:
 
 def _workload(scenario: Scenario) -> Iterator[Problem]:
     w = scenario.workload
+    if w.kind == "request-response" and w.sender != "client":
+        yield Problem("workload.sender", "in recordings the client asks", 'exchange the hosts, and say "client"')
     if w.kind == "request-response" and w.framing != Framing():
         cure = "write requests as they are: workload.pieces are their write() calls"
         yield Problem("workload.framing", "recordings do not frame requests and replies", cure)

@@ -247,7 +247,8 @@ static void sleep_on(const int tun[2], int64_t until)
 	report->slept += now_ns() - from;
 }
 
-static void prepare(void)
+/* Everything that takes its time, before the clock is set. */
+void prepare_wire(void)
 {
 	int64_t mtu = plan->end[0].mtu > plan->end[1].mtu ? plan->end[0].mtu : plan->end[1].mtu;
 	for (int way = 0; way < 2; way++) {
@@ -270,7 +271,6 @@ void wire(const int tun[2])
 {
 	int64_t active = -NEVER, over = NEVER, due;
 
-	prepare();
 	for (;;) {
 		int busy = 0, way;
 		for (int i = 0; i < 2; i++)
