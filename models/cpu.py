@@ -13,16 +13,26 @@ WARM_FOR = 2_000_000
 """A host stays warm this long, ns."""
 
 
-def cold(h: Host, now: int) -> int:
-    """Extra ns because the host has been idle: `cold_ns` for each doubling of the idle time beyond 2 ms, six at most."""
+def cold_after(h: Host, idle: int) -> int:
+    """Extra ns after being idle for so long: `cold_ns` for each doubling beyond 2 ms, six at most."""
     extra = 0
     if h.cold_ns:
         limit = WARM_FOR
         for _ in range(6):
-            if now - h.active_at > limit:
+            if idle > limit:
                 extra += h.cold_ns
             limit <<= 1
     return extra
+
+
+def cold(h: Host, now: int) -> int:
+    """Extra ns because the host has been idle until now."""
+    return cold_after(h, now - h.active_at)
+
+
+def timer_wake_ns(h: Host, slept: int) -> int:
+    """From the end of a thread's own sleep to the thread running: the timer's interrupt, the switch, cold caches."""
+    return h.irq_ns + h.wake_ns + cold_after(h, slept)
 
 
 def work(h: Host, now: int, ns: int) -> int:

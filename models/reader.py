@@ -7,7 +7,7 @@ A slow one pauses after every read. One read() takes all there is, up to `size`.
 from __future__ import annotations
 
 from models.constants import REPLIES, REQUESTS
-from models.cpu import work
+from models.cpu import timer_wake_ns, work
 from models.delayed_ack import ack_on_read, release_socket, set_quickack
 from models.ledger import close_ledger
 from models.receive_queue import tcp_copy_received
@@ -31,8 +31,24 @@ def data_ready(e: Endpoint, way: Link, now: int) -> None:
     r.runnable = max(now, r.start)
     if r.every:
         r.runnable = next_poll(e, r.runnable)
-    r.locked_from = max(r.runnable + e.host.wake_ns, e.host.app_busy)
-    r.at = work(e.host, r.locked_from, e.host.read_ns)
+    if r.runnable > now:
+        sleep_until(e, r.runnable, now)
+    else:
+        run(e, now + e.host.wake_ns)
+
+
+def run(e: Endpoint, t: int) -> None:
+    """The reader has the core from t, or when it is free, and calls read()."""
+    e.r.locked_from = max(t, e.host.app_busy)
+    e.r.at = work(e.host, e.r.locked_from, e.host.read_ns)
+
+
+def sleep_until(e: Endpoint, t: int, now: int) -> None:
+    """The reader wakes up of itself at t and calls read(); meanwhile the core is the writer's."""
+    h = e.host
+    e.r.locked_from = t + timer_wake_ns(h, t - now)
+    e.r.at = e.r.locked_from + h.read_ns
+    h.app_ns += h.read_ns
 
 
 def read_again(e: Endpoint, now: int) -> None:
@@ -43,8 +59,10 @@ def read_again(e: Endpoint, now: int) -> None:
         ready = next_poll(e, max(ready, now + 1))
     if r.pause or r.every or e.rcv_nxt - e.copied_seq >= r.lowat:
         r.runnable = ready
-        r.locked_from = max(ready, e.host.app_busy)
-        r.at = work(e.host, ready, e.host.read_ns)
+        if r.pause or r.every:
+            sleep_until(e, ready, now)
+        else:
+            run(e, ready)
     else:
         r.at = INF
         r.waiting = 1

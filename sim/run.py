@@ -129,7 +129,8 @@ class Run:
     @property
     def warmup(self) -> int:
         """Messages that count as start-up."""
-        return min(self.scenario.warmup, len(self.messages) // 2)
+        early = int(np.searchsorted(self.messages["intended_ns"], self.scenario.warmup_time))
+        return min(max(self.scenario.warmup, early), len(self.messages) // 2)
 
     @property
     def steady(self) -> Rows:

@@ -148,5 +148,6 @@ class Scenario:
     client: Host = Host()
     network: Network = Network()
     lead: PositiveDuration | None = None  # the connection is this old when the workload starts; None: 1 RTT + 20 ms
-    warmup: int = 20  # messages at the start of the connection reported apart from steady state
+    warmup: int = 20  # messages at the start of the connection reported apart from steady state ...
+    warmup_time: Duration = 0  # ... and all that are intended before this
     time_limit: Duration = 0  # simulated time after which the run stops; 0 = when all is delivered

@@ -23,14 +23,15 @@ else:
 
     DriverName = Literal["loop", "simpy", "compiled"]
 
-app = App(name="groundtruth", help="Compare the model with recorded runs of a real kernel.", version_flags=[])
-
 Driver = Annotated[DriverName, Parameter(name="--driver", help="What makes time pass; all give the same numbers.")]
 
 
 def register(parent: App) -> None:
     """Add the commands of this module."""
     parent.command(replay)
+    app = App(
+        name="groundtruth", help="Compare the model with a real kernel: recorded runs, or your own.", version_flags=[]
+    )
     app.command(compare)
     record.register(app)
     parent.command(app)

@@ -81,16 +81,15 @@ def _record(
 ) -> int:
     from tempfile import TemporaryDirectory
 
-    from experiments.groundtruth.record import report, support
+    from experiments.groundtruth.record import report, run
     from experiments.groundtruth.record.plan import make
-    from experiments.groundtruth.record.run import record as carry_out
     from experiments.groundtruth.record.store import document, save
     from experiments.groundtruth.record.verdict import judge
 
-    support.check_machine()
+    run.ready()
     plan = make(scenario, seed, limit)
     with busy(f"recording: about {min(plan.expected_ns, plan.limit_ns) / 1e9:.0f} s", True):
-        recording = carry_out(plan, tries, note)
+        recording = run.record(plan, tries, note)
     with TemporaryDirectory(prefix="tinygram-") as scratch:
         files = save(recording, out or Path(scratch))
         verdict = judge(files[0], recording.precision.good, recording.seen.cut_short) if compare else None

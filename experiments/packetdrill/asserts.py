@@ -37,7 +37,7 @@ class NotUnderstood(Exception):
 def failures(code: str, known: Mapping[str, int]) -> list[str]:
     """The asserts that do not hold, each with the values of its names."""
     try:
-        tree = ast.parse(textwrap.dedent(code).strip())
+        tree = ast.parse(textwrap.dedent(code).strip(" \n;\\"))
     except SyntaxError as error:
         raise NotUnderstood(f"this is not Python: {error.msg}") from error
     names = CONSTANTS | dict(known)
@@ -64,6 +64,8 @@ def _value(node: ast.expr, names: Mapping[str, int]) -> Any:
             if node.id not in names:
                 raise NotUnderstood(f"the model has no {node.id}")
             return names[node.id]
+        case ast.Tuple():
+            return tuple(_value(v, names) for v in node.elts)
         case ast.UnaryOp() if type(node.op) in UNARY:
             return UNARY[type(node.op)](_value(node.operand, names))
         case ast.BinOp() if type(node.op) in BINARY:

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 from experiments.packetdrill.verdict import Verdict
 
 MARKS = {"held": "ok", "failed": "FAILED", "unchecked": "-", "blocked": "blocks", "not reached": ""}
 WIDTH = 88
+MANY = 12
+"""So many scripts are counted, not named."""
 
 
 def text(verdict: Verdict) -> str:
@@ -44,14 +46,44 @@ def summary(verdict: Verdict) -> str:
     return held + (f", {unchecked} of {len(verdict.lines)} lines say nothing about the model" if unchecked else "")
 
 
-def table(verdicts: Iterable[Verdict], outcome_wanted: str) -> str:
-    """The scripts of one outcome, in Markdown."""
-    rows = [f"| `{v.name}` | {_cell(summary(v))} |" for v in verdicts if outcome(v) == outcome_wanted]
-    return "\n".join(["| script | |", "|---|---|", *rows])
+def markdown(verdicts: Sequence[Verdict]) -> str:
+    """Everything as the tables of `docs/model/conformance.md`."""
+    held = [v for v in verdicts if v.held]
+    wrong = [v for v in verdicts if not v.held and not v.out_of_scope]
+    beyond = [v for v in verdicts if v.out_of_scope]
+    return "\n\n".join([
+        f"### Held: {len(held)} of {len(verdicts)}", _table("script", "remark", [_held_row(v) for v in held]),
+        f"### Does not hold: {len(wrong)}", _table("script", "where", [(_code(v.name), _where(v)) for v in wrong]),
+        f"### Out of scope: {len(beyond)}", _table("asks for", "scripts", _reasons(beyond)),
+    ])  # fmt: skip
 
 
-def _cell(words: str) -> str:
-    return words.removeprefix("out of scope, ").replace("<", "`<").replace(">", ">`").replace("|", "\\|")
+def _held_row(verdict: Verdict) -> tuple[str, str]:
+    return _code(verdict.name), summary(verdict).removeprefix("all held").removeprefix(", ")
+
+
+def _where(verdict: Verdict) -> str:
+    line, _, seen = summary(verdict).removeprefix("does not hold at ").partition(": ")
+    return f"{line}: {_code(seen)}"
+
+
+def _reasons(verdicts: Iterable[Verdict]) -> list[tuple[str, str]]:
+    """The scripts by what they ask for, the most frequent first."""
+    found: dict[str, list[str]] = {}
+    for v in verdicts:
+        found.setdefault(v.out_of_scope.partition(": ")[2] or v.out_of_scope, []).append(v.name)
+    most_first = sorted(found.items(), key=lambda item: (-len(item[1]), item[0]))
+    return [
+        (reason, ", ".join(map(_code, names)) if len(names) < MANY else str(len(names))) for reason, names in most_first
+    ]
+
+
+def _code(words: str) -> str:
+    return f"`{words}`"
+
+
+def _table(left: str, right: str, rows: Iterable[tuple[str, str]]) -> str:
+    return "\n".join([f"| {left} | {right} |", "|---|---|", *(f"| {a} | {b} |" for a, b in rows)])
 
 
 def as_dict(verdict: Verdict) -> dict[str, Any]:

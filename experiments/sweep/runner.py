@@ -57,7 +57,7 @@ def _simulate(scenario: Scenario, seed: int, driver: Driver) -> Result:
     from sim import simulate
 
     started = time.perf_counter_ns()
-    summary = simulate(scenario, seed, driver=driver).summary()
+    summary = simulate(scenario, seed, driver=driver, messages=False).summary()
     return Result.from_summary(summary, time.perf_counter_ns() - started)
 
 

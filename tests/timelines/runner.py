@@ -350,7 +350,7 @@ class Runner:
         """`write returns`, `read returns [N]`, `writable`: at that time exactly."""
         bench = self.bench
         verb = line.words[0]
-        while bench.now < line.last and bench.next_deadline() <= line.last and not self.came_back(verb):
+        while bench.next_deadline() <= line.last and not self.came_back(verb):
             bench.run(bench.next_deadline())
         if not self.came_back(verb):
             self.fail(line, f"{verb} by {ms(line.last)}", "still waiting")

@@ -15,6 +15,7 @@ from experiments.groundtruth.record.support import CannotRecord
 
 WRAP = 1 << 32
 TCP_SYN, TCP_ACK = 0x02, 0x10
+SETTINGS = ("RtoAlgorithm", "RtoMin", "RtoMax", "MaxConn")  # among the counters, but none
 Rows = NDArray[Any]
 
 
@@ -106,7 +107,8 @@ def _counters(text: str) -> dict[str, int]:
     for names, numbers in pairwise(lines):
         if names and names[0] in ("Tcp:", "TcpExt:") and numbers[:1] == names[:1] and names[1][0].isalpha():
             group = names[0].rstrip(":")
-            found |= {group + n: int(v) for n, v in zip(names[1:], numbers[1:], strict=False) if v != "0" and not n.startswith(("Rto", "MaxConn"))}
+            values = dict(zip(names[1:], map(int, numbers[1:]), strict=True))
+            found |= {group + name: n for name, n in values.items() if n and name not in SETTINGS}
     return found
 
 

@@ -17,6 +17,9 @@ from experiments.groundtruth.record.plan import Plan
 
 Figures = dict[str, float]
 US = 1_000
+DELACK_NS = 40_000_000
+ON_TICK_NS = 600_000  # an ACK sent so soon after a tick is a timer's
+FEW = 0.1
 
 BOUNDS = {  # (P99, max)
     "wire_lateness_us": (100, 1_500),
@@ -49,7 +52,7 @@ class Precision:
 def precision(seen: Observed, plan: Plan) -> Precision:
     """The figures of one recording."""
     found = {name: _quantiles(values) for name, values in _measure(seen, plan) if len(values)}
-    return Precision(found, (*_too_late(found), *_inconsistent(seen)))
+    return Precision(found, (*_too_late(found), *_inconsistent(seen), *_late_ticks(seen, plan)))
 
 
 def _measure(seen: Observed, plan: Plan) -> Iterator[tuple[str, NDArray[Any]]]:
@@ -112,6 +115,37 @@ def _too_late(found: dict[str, Figures]) -> Iterator[str]:
         if name in found and (found[name]["p99"] > p99 or found[name]["max"] > most):
             f = found[name]
             yield f"{NAMES[name]}: P99 {f['p99']:.0f} us, max {f['max']:.0f} us"
+
+
+def _late_ticks(seen: Observed, plan: Plan) -> Iterator[str]:
+    """A processor that is not the one that keeps the time may see ticks one late: its timers then fire a tick late.
+
+    Where the RTT is within 40 ms the delayed-ACK timer has its least value, 40 ms: armed within tick n it fires 40 ms
+    and one tick behind tick n.
+    """
+    net, tick = plan.scenario.network, 1_000_000_000 // plan.hz
+    if net.up.delay + net.down.delay > DELACK_NS:
+        return
+    waited = [ticks for way in (0, 1) for ticks in _timer_ticks(seen, way, tick)]
+    late = sum(ticks > DELACK_NS // tick + 1 for ticks in waited)
+    if late > len(waited) * FEW:
+        yield f"{late} of {len(waited)} delayed-ACK timers fired a tick late"
+
+
+def _timer_ticks(seen: Observed, way: int, tick: int) -> Iterator[int]:
+    """Ticks from a segment's arrival to the delayed-ACK timer's ACK of it, for every such ACK."""
+    p = seen.packets
+    data = p[(p["way"] == way) & (p["len"] > 0) & (p["out"] > 0)]
+    acks = p[(p["way"] != way) & (p["len"] == 0) & (p["taken"] > 0)]
+    ends = np.maximum.accumulate(data["seq"] + data["len"])
+    done = 0
+    for ack in acks:
+        covered = int(np.searchsorted(ends, ack["ack"], "right"))
+        if covered > done:
+            armed, fired = int(data["out"][done]) + seen.t0, int(ack["taken"]) + seen.t0
+            if fired - armed > DELACK_NS - tick and fired % tick < ON_TICK_NS:
+                yield fired // tick - armed // tick
+            done = covered
 
 
 def _inconsistent(seen: Observed) -> Iterator[str]:

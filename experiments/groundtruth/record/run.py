@@ -29,13 +29,18 @@ class Recording:
     swapped: bool
 
 
+def ready() -> str:
+    """The helper, built if need be. Raises CannotRecord, saying what is missing, when this machine cannot record."""
+    support.check_machine()
+    return os.fspath(helper())
+
+
 def record(plan: Plan, tries: int = 3, note: Callable[[str], None] = lambda _: None) -> Recording:
     """Record until the machine was quiet enough, `tries` times at most; the most precise recording is returned.
 
     Raises CannotRecord when this machine cannot.
     """
-    support.check_machine()
-    program = os.fspath(helper())
+    program = ready()
     best: Recording | None = None
     for number in range(1, tries + 1):
         swapped = number % 2 == 0
