@@ -12,7 +12,7 @@ from models.constants import FREED_PACING, FREED_QDISC
 from models.cpu import cold
 from models.delayed_ack import compressed_ack_timer, delack_timer
 from models.holds import blame
-from models.link import link_pop, processing_ns, to_backlog
+from models.link import link_pop, to_backlog
 from models.output import pacing_timer, push_pending
 from models.qdisc import qdisc_dequeue
 from models.reader import read
@@ -121,8 +121,6 @@ def arrive(e: Endpoint, out: Link, peer: Endpoint, way: Link, now: int) -> None:
             return
         e.owned = 1 if e.r.locked_from < now and now == e.r.at else 0
         receive(e, out, peer, way, p, now)
-        if e.owned:
-            e.r.at += processing_ns(way, p)
         e.owned = 0
         e.host.active_at = now
     link_pop(way, now)

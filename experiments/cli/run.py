@@ -39,7 +39,7 @@ def run(
     if messages is not None:
         messages.open("w").close()  # a path that cannot be written to is better known before the run
     with busy(f"simulating {size_of(scenario):,} messages", progress):
-        outcome = simulate(scenario, seed, driver=driver)
+        outcome = simulate(scenario, seed, driver=driver, messages=messages is not None)
     if messages is not None:
         from experiments.message_table import write_csv
 

@@ -26,12 +26,14 @@ class Tolerance:
 
     def excess(self, x: float, recorded: Sequence[float]) -> float:
         """How far `x` lies outside, in tolerances: up to 1 passes."""
+        if not math.isfinite(x):
+            return math.inf
         least, most = min(recorded), max(recorded)
         outside = max(least - x, x - most, 0.0)
         if outside == 0.0:
             return 0.0
         allowed = max(self.share * (least if x < least else most), self.floor)
-        return outside / allowed if math.isfinite(x) and allowed else math.inf
+        return outside / allowed if allowed else math.inf
 
 
 NEVER = Tolerance(math.inf, math.inf)

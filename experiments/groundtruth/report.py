@@ -26,14 +26,15 @@ def text(c: Comparison) -> str:
 
 
 def table(rows: Sequence[Sequence[str]]) -> list[str]:
-    """Columns to the right of one another, words to the left, numbers to the right."""
+    """Aligned columns: words to the left, numbers to the right; a column without a heading joins the one before it."""
     widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
     left = {0, 1, len(widths) - 1}
-    aligned = (
-        [cell.ljust(w) if i in left else cell.rjust(w) for i, (cell, w) in enumerate(zip(row, widths, strict=True))]
-        for row in rows
-    )
-    return ["  ".join(cells).rstrip() for cells in aligned]
+    gaps = ["" if i == 0 else "  " if heading else " " for i, heading in enumerate(rows[0])]
+    lines = []
+    for row in rows:
+        cells = (cell.ljust(w) if i in left else cell.rjust(w) for i, (cell, w) in enumerate(zip(row, widths, strict=True)))
+        lines.append("".join(gap + cell for gap, cell in zip(gaps, cells, strict=True)).rstrip())
+    return lines
 
 
 def _cells(row: Row) -> list[str]:

@@ -7,7 +7,7 @@ reads the part of the language that those of Tinygram's path use and runs them o
     reader    text to events (`script`), with `values` for arguments
     shell     the back-ticked commands: sysctls and devices
     handshake SYN, SYN-ACK and ACK, which the model takes as given
-    calls     what the application does
+    calls     what the application does; `kernel` is what it sees, `polling` what it waits for
     outbound  expected packets against those the model sent
     asserts   Python over `struct tcp_info`
     runner    one script; its `verdict` is told by `report`

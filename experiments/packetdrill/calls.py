@@ -1,28 +1,20 @@
-"""The application's calls: what each does to the connection, and what it returns.
-
-A call gives its result at once, or None while it blocks. `Kernel` is what the application sees: descriptors.
-"""
+"""The application's calls: what each does to the connection, and what it returns, or that it blocks."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
 from typing import Any
 
+from experiments.packetdrill import polling
 from experiments.packetdrill.connection import Connection
-from experiments.packetdrill.handshake import Opening
+from experiments.packetdrill.kernel import BEFORE, LATER, Blocked, Kernel, Outcome, Returned, Socket
 from experiments.packetdrill.script import OutOfScope, SystemCall
-from experiments.packetdrill.shell import Settings
 from sim.bench import Call
-from sim.scenario import Host
 
-TICKS = 1000
-"""HZ of the kernels that packetdrill's own tolerance of 4 ms is meant for, and of the kernel's test configuration."""
+UNLIMITED = 2**32 - 1
+"""tcp_notsent_lowat"""
 
 NO_EFFECT = {"SO_REUSEADDR", "SO_REUSEPORT", "IP_TOS", "IP_MTU_DISCOVER", "IPV6_TCLASS", "SO_PRIORITY", "SO_LINGER"}
-BEFORE = {"SO_RCVBUF", "TCP_CONGESTION"}
-"""Options of a socket that is not connected yet which the handshake needs."""
-LATER = {"SO_SNDBUF", "TCP_NODELAY", "TCP_CORK", "TCP_NOTSENT_LOWAT", "SO_RCVLOWAT", "TCP_QUICKACK"}
 FLAGS = {"MSG_MORE", "MSG_EOR", "MSG_DONTWAIT", "MSG_NOSIGNAL", "0"}
 BEYOND = {
     "MSG_ZEROCOPY": "zero-copy sends", "SO_ZEROCOPY": "zero-copy sends", "TCP_FASTOPEN": "TCP Fast Open",
@@ -33,89 +25,14 @@ BEYOND = {
 }  # fmt: skip
 
 
-@dataclass
-class Socket:
-    """A descriptor."""
-
-    nonblocking: bool = False
-    listening: bool = False
-    options: dict[str, Any] = field(default_factory=dict)
-    connection: Connection | None = None
-
-
-@dataclass
-class Returned:
-    """What a call gave back, and when."""
-
-    value: int
-    errno: str = ""
-    at: int = 0
-
-
-@dataclass
-class Blocked:
-    """A call that has not returned."""
-
-    finished: Callable[[], Returned | None]
-
-
-Outcome = Returned | Blocked
-
-
-@dataclass
-class Kernel:
-    """Descriptors and the one connection of the script."""
-
-    settings: Settings
-    mtu: int = 1500
-    phase: int = 0  # ns: where the kernel's clock stands when the script begins
-    sockets: dict[int, Socket] = field(default_factory=dict)
-    current: Connection | None = None
-
-    # ---- descriptors
-
-    def socket(self, line: int, fd: Any) -> Socket:
-        """The descriptor's socket."""
-        if fd not in self.sockets:
-            raise OutOfScope(line, f"descriptor {fd}, which is no socket of the script")
-        return self.sockets[fd]
-
-    def connected(self, line: int, fd: Any) -> Connection:
-        """Its connection."""
-        connection = self.socket(line, fd).connection
-        if connection is None or not connection.established:
-            raise OutOfScope(line, "calls on a socket that is not connected")
-        return connection
-
-    def listener(self) -> Socket | None:
-        """Whoever waits for a SYN."""
-        return next((s for s in self.sockets.values() if s.listening), None)
-
-    def host(self, s: Socket) -> Host:
-        """The machine as commands and socket options have set it up."""
-        sysctls = self.settings.sysctls
-        return Host(
-            hz=TICKS, tick_phase=self.phase, mtu=self.mtu,
-            congestion=s.options.get("TCP_CONGESTION", sysctls.get("tcp_congestion_control", "cubic")),
-            rcvbuf=s.options.get("SO_RCVBUF", 0),
-            sysctls=tuple((k, v) for k, v in sysctls.items() if k != "tcp_congestion_control"),
-        )  # fmt: skip
-
-    def open(self, s: Socket, server: bool, at: int) -> Opening:
-        """A handshake begins."""
-        return Opening(server, self.host(s), self.settings.sysctls.get("tcp_timestamps", "1") != "0", at)
-
-    def inherit(self, c: Connection, options: dict[str, Any]) -> None:
-        """Give a connection just established the options its socket was given before."""
-        for name in LATER & options.keys():
-            c.bench.setsockopt(0, name, options[name])
-
-
 def perform(kernel: Kernel, line: int, call: SystemCall, at: int) -> Outcome:
     """Do what the call does, at `at`."""
     if call.name not in CALLS:
         raise OutOfScope(line, f"{call.name}()")
-    return CALLS[call.name](kernel, line, call, at)
+    try:
+        return CALLS[call.name](kernel, line, call, at)
+    except (AttributeError, IndexError, KeyError, TypeError, ValueError) as error:
+        raise OutOfScope(line, f"{call.name}() with these arguments ({error})") from error
 
 
 def _done(value: int, at: int, errno: str = "") -> Returned:
@@ -238,6 +155,8 @@ def _setsockopt(kernel: Kernel, line: int, call: SystemCall, at: int) -> Outcome
     if name not in BEFORE | LATER:
         raise OutOfScope(line, f"the socket option {name}")
     s.options[name] = value
+    if name == "TCP_NOTSENT_LOWAT" and value == 0:
+        value = int(kernel.settings.sysctls.get("tcp_notsent_lowat", UNLIMITED))
     if s.connection and s.connection.established:
         s.connection.advance(at)
         s.connection.bench.setsockopt(s.connection.here(at), name, value)
@@ -248,13 +167,69 @@ def _setsockopt(kernel: Kernel, line: int, call: SystemCall, at: int) -> Outcome
 def _getsockopt(kernel: Kernel, line: int, call: SystemCall, at: int) -> Outcome:
     fd, _, name, expected = call.arguments[:4]
     e = kernel.connected(line, fd).bench.e
+    given = kernel.socket(line, fd).options
     known = {
         "SO_ERROR": 0, "SO_SNDBUF": e.sndbuf, "SO_RCVBUF": e.rcvbuf, "TCP_NODELAY": e.nonagle & 1,
-        "TCP_CORK": e.nonagle >> 1 & 1, "TCP_MAXSEG": e.mss, "TCP_NOTSENT_LOWAT": e.notsent_lowat,
+        "TCP_CORK": e.nonagle >> 1 & 1, "TCP_MAXSEG": e.mss, "TCP_NOTSENT_LOWAT": given.get("TCP_NOTSENT_LOWAT", 0),
     }  # fmt: skip
     if name not in known:
         raise OutOfScope(line, f"the socket option {name}")
     return _compare(known[name], expected, str(name), at)
+
+
+# ---- readiness --------------------------------------------------------------------------------------------------
+
+
+def _poll(kernel: Kernel, line: int, call: SystemCall, at: int) -> Outcome:
+    """Level-triggered, over any number of sockets."""
+    asked = call.arguments[0]
+    waits = call.arguments[2] != 0
+
+    def finished() -> Returned | None:
+        found = [(p, polling.ready(kernel.connected(line, p["fd"])) & polling.mask(p["events"])) for p in asked]
+        if waits and not any(events for _, events in found):
+            return None
+        wrong = any(events != polling.mask(p.get("revents", 0)) for p, events in found)
+        now = max(at, *(c.origin + c.bench.now for c in (kernel.connected(line, p["fd"]) for p in asked)))
+        return _done(sum(bool(events) for _, events in found), now, "other events" if wrong else "")
+
+    for p in asked:
+        kernel.connected(line, p["fd"]).advance(at)
+    return finished() or Blocked(finished)
+
+
+def _epoll_create(kernel: Kernel, line: int, call: SystemCall, at: int) -> Outcome:
+    kernel.sets[int(call.result)] = {}
+    return _done(int(call.result), at)
+
+
+def _epoll_ctl(kernel: Kernel, line: int, call: SystemCall, at: int) -> Outcome:
+    which, action, fd, events = call.arguments
+    if action == "EPOLL_CTL_DEL":
+        kernel.sets[which].pop(fd)
+        return _done(0, at)
+    words = events["events"]
+    watch = polling.Watch(kernel.connected(line, fd), polling.mask(words), polling.EDGE in words)
+    kernel.sets[which][fd] = watch
+    return _done(0, at)
+
+
+def _epoll_wait(kernel: Kernel, line: int, call: SystemCall, at: int) -> Outcome:
+    watched = kernel.sets[call.arguments[0]]
+    expected, waits = call.arguments[1], call.arguments[3] != 0
+
+    def finished() -> Returned | None:
+        found = [(fd, events) for fd, watch in watched.items() if (events := watch.poll())]
+        if waits and not found:
+            return None
+        first = found[0] if found else (expected.get("fd", 0), 0)
+        wrong = first != (expected.get("fd", 0), polling.mask(expected["events"]))
+        now = max([at, *(w.connection.origin + w.connection.bench.now for w in watched.values())])
+        return _done(len(found), now, "other events" if wrong else "")
+
+    for watch in watched.values():
+        watch.connection.advance(at)
+    return finished() or Blocked(finished)
 
 
 # ---- data -------------------------------------------------------------------------------------------------------
@@ -322,6 +297,7 @@ def _read(kernel: Kernel, line: int, call: SystemCall, at: int) -> Outcome:
 CALLS: dict[str, Callable[[Kernel, int, SystemCall, int], Outcome]] = {
     "socket": _socket, "bind": _nothing, "listen": _listen, "accept": _accept, "connect": _connect, "close": _close,
     "shutdown": _shutdown,
+    "poll": _poll, "epoll_create": _epoll_create, "epoll_ctl": _epoll_ctl, "epoll_wait": _epoll_wait,
     "fcntl": _fcntl, "ioctl": _ioctl, "setsockopt": _setsockopt, "getsockopt": _getsockopt,
     "write": _write, "writev": _write, "send": _write, "sendto": _write, "sendmsg": _write,
     "read": _read, "readv": _read, "recv": _read, "recvfrom": _read, "recvmsg": _read,

@@ -25,6 +25,7 @@ from experiments.packetdrill.values import parse_arguments
 
 NUMBER = r"(?:\d+(?:\.\d+)?|\.\d+)"
 TIME = re.compile(rf"(\*)|(\+)?\s*({NUMBER})(?:\s*~\s*(\+)?\s*({NUMBER}))?(?:\s*\.\.\.\s*({NUMBER}))?(?=[\s<>%`]|$)")
+NUMBERS = {"tolerance_usecs", "mtu"}
 SETTING = re.compile(r"--(\w+)(?:=(\S+))?")
 SEGMENT = re.compile(
     r"([<>])\s*(\[[^]]*\])?\s*([SFPRWEACU.\-0-9]+)\s+(\d+):(\d+)\((\d+)\)(?:\s+ack\s+(\d+))?(?:\s+win\s+(\d+))?"
@@ -59,6 +60,8 @@ class _Reader:
         self.skip()
         while setting := self.match(SETTING):
             made.settings[setting[1]] = setting[2] or ""
+            if setting[1] in NUMBERS and not made.settings[setting[1]].isdigit():
+                raise Unreadable(self.line(setting.start()), f"--{setting[1]} is not a number")
             self.skip()
         while self.at < len(self.text):
             made.events.append(self.event())
@@ -182,7 +185,10 @@ def _options(text: str | None, line: int) -> tuple[Option, ...] | None:
         return ()
     if text.strip() == "...":
         return None
-    return tuple(_option(part.split(), line) for part in text.split(",") if part.strip())
+    try:
+        return tuple(_option(part.split(), line) for part in text.split(",") if part.strip())
+    except (IndexError, ValueError) as error:
+        raise Unreadable(line, f"the options <{text}> are not understood") from error
 
 
 def _option(words: list[str], line: int) -> Option:
@@ -194,6 +200,8 @@ def _option(words: list[str], line: int) -> Option:
     if kind == "TS":
         return Option(kind, (int(words[2]), int(words[4])))
     if kind == "sack":
+        if any(pair.count(":") != 1 for pair in words[1:]):
+            raise ValueError("a block has two ends")
         return Option(kind, tuple(int(n) for pair in words[1:] for n in pair.split(":")))
     names = {"FO": "TCP Fast Open", "FOEXP": "TCP Fast Open", "md5": "TCP MD5 signatures", "ECN": "accurate ECN"}
     raise OutOfScope(line, names.get(kind, f"the TCP option {kind!r}"))

@@ -5,9 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from experiments.packetdrill import asserts, outbound, shell
-from experiments.packetdrill.calls import Blocked, Kernel, Returned, perform
+from experiments.packetdrill.calls import perform
 from experiments.packetdrill.connection import Connection
 from experiments.packetdrill.handshake import options_text, same_options
+from experiments.packetdrill.kernel import Blocked, Kernel, Returned
 from experiments.packetdrill.script import (
     Assertion,
     Command,

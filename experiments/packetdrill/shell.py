@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass, field
 
-from sim.build import SYSCTLS, TRIPLES
+from sim.build import CONGESTION, SYSCTLS, TRIPLES
 
 DEFAULTS = {
     "tcp_rmem": "4096 540000 15728640",
@@ -37,7 +37,8 @@ WITHOUT_EFFECT = {
 }  # fmt: skip
 """Sysctls that are used elsewhere here, or never by an established connection."""
 
-ARITHMETIC = re.compile(r"\$\(\(([0-9*+ ()-]+)\)\)")
+ARITHMETIC = re.compile(r"\$\(\(([0-9*+ ]+)\)\)")
+THREE = re.compile(r"\d+ \d+ \d+")
 ASSIGNMENT = re.compile(r"""([\w./]+)=(?:"([^"]*)"|'([^']*)'|(\S+))""")
 PASSED_OVER = re.compile(r"nstat|ip tcp_metrics|/tmp/sysctl_restore|sleep\b|true$|rm\b|/bin/rm\b|/bin/dd\b|sync$")
 
@@ -67,8 +68,8 @@ def _evaluate(m: re.Match[str]) -> str:
     total = 0
     for term in m[1].replace(" ", "").split("+"):
         product = 1
-        for factor in term.strip("()").split("*"):
-            product *= int(factor)
+        for factor in term.split("*"):
+            product *= int(factor or 0)
         total += product
     return str(total)
 
@@ -100,6 +101,10 @@ def _set(path: str, value: str, settings: Settings, unknown: list[str]) -> None:
         expected, meaning = ONLY[name]
         if value != expected:
             unknown.append(f"{name}={value} ({meaning})")
+    elif name == "tcp_congestion_control" and value not in CONGESTION:
+        unknown.append(f"{name}={value} (another congestion control)")
+    elif (name in SYSCTLS and not value.isdigit()) or (name in TRIPLES and not THREE.fullmatch(value)):
+        unknown.append(f"{name}={value} (not a number)")
     elif name in SYSCTLS or name in TRIPLES or name in WITHOUT_EFFECT:
         settings.sysctls[name] = value
     else:

@@ -206,3 +206,17 @@ def test_exit_codes(tmp_path, capsys, extra, code, said):
     assert main(["packetdrill", str(path)]) == code
     assert said in capsys.readouterr().out
     assert main(["packetdrill", "--json", str(path)]) == code
+
+
+@pytest.mark.parametrize(
+    "line", ["+0 close(9) = 0", "+0 write(4) = 1", "+0 epoll_wait(7, {events=0}, 1, 0) = 0", "+0 getpid() = 5",
+             "+0 `sysctl -q net.ipv4.tcp_congestion_control=dctcp`", "+0 `sysctl -q net.ipv4.tcp_rmem=many`"],
+)  # fmt: skip
+def test_nonsense_is_refused_with_a_reason(line):
+    assert run(f"{SERVER}{line}\n").out_of_scope.startswith(f"line {FIRST}: ")
+
+
+@pytest.mark.parametrize("text", ["--mtu=wide\n", "+0 < . 1:1(0) ack 1 win 5 <TS 1>", "+0 < . 1:1(0) ack 1 <sack 1>"])
+def test_settings_and_options_that_are_no_numbers(text):
+    with pytest.raises(Unreadable):
+        read_script("test", text)

@@ -20,6 +20,7 @@ from dataclasses import dataclass, replace
 from decimal import Decimal, InvalidOperation
 from pathlib import Path as FilePath
 
+from models.constants import FIN_FLAG
 from models.state import INF
 from sim.bench import Bench, Block, Call, Offer, Sent
 from sim.scenario import Framing, Host
@@ -68,6 +69,7 @@ class Wanted:
     start: int
     end: int
     push: bool = False
+    fin: bool = False
     again: bool = False
     ack: int | None = None
     win: int | None = None
@@ -133,6 +135,8 @@ def wanted(words: tuple[str, ...]) -> tuple[Wanted, int]:
     for word in words_left:
         if word == "P":
             w = replace(w, push=True)
+        elif word == "F":
+            w = replace(w, fin=True)
         elif word == "again":
             w = replace(w, again=True)
         elif word == "ack":
@@ -219,6 +223,7 @@ def describe(p: Sent, kind: str) -> str:
     """A packet in the words of a script."""
     words = [kind, str(p.seq) if kind == "probe" else str(p.ack) if kind == "ack" else f"{p.seq}:{p.end}"]
     words += ["P"] if p.push else []
+    words += ["F"] if p.flags & FIN_FLAG else []
     words += ["again"] if p.retransmitted else []
     words += [] if kind == "ack" else [f"ack {p.ack}"]
     words += [f"win {p.win}"]
@@ -302,6 +307,8 @@ class Runner:
                 fields[word] = int(next(words))
             elif word == "P":
                 fields["push"] = True
+            elif word == "F":
+                fields["fin"] = True
             elif word == "ts":
                 fields["tsval"], fields["tsecr"] = (int(x) for x in next(words).split("/"))
             elif word not in ("sack", "dsack"):
@@ -325,6 +332,8 @@ class Runner:
             call = self.bench.read(t, *limit)
             if (call.returned < 0) != ("waits" in args):
                 self.fail(line, "a read() that " + ("waits" if "waits" in args else "returns"), str(call))
+        elif verb == "close":
+            self.bench.close(t)
         elif verb == "message":
             self.bench.message(t, *(int(size) for size in args))
         elif verb in ("uncork", *OPTIONS):
@@ -404,7 +413,7 @@ class Runner:
             line.first <= p.at <= line.last
             and kind == want.kind
             and (kind == "ack" or (p.seq, p.end) == (want.start, want.end))
-            and (p.push, p.retransmitted) == (want.push, want.again)
+            and (p.push, bool(p.flags & FIN_FLAG), p.retransmitted) == (want.push, want.fin, want.again)
             and want.ack in (None, p.ack)
             and want.win in (None, p.win)
             and (p.sacks, p.dsack) == (want.sacks, want.dsack)
@@ -428,7 +437,6 @@ class Runner:
     def info(self, line: Line) -> None:
         """`name=value ...`: fields of tcp_info (without tcpi_), of the endpoint, or `timer=tlp@28`."""
         self.bench.run(line.first)
-        self.quiet_before(line)
         for word in line.words:
             name, _, value = word.partition("=")
             got = self.look(name)

@@ -1,7 +1,7 @@
 """Recording a scenario on this machine's own kernel: is the model right about *it*?
 
 `support` says what a recording needs and what it cannot do, `plan` turns a scenario and its seed into instructions,
-the C helper (`main.c`, `wire.c`, `endpoint.c`; built by `helper` on first use) carries them out, `observe` reads what
-it saw, `files` writes a recording in the kernel-truth/1 format, `own` reads one back as a scenario, and `verdict`
-holds the simulation against it.
+the C helper (`main.c`, `wire.c`, `endpoint.c`; built by `helper` on first use, its structs from `layout`) carries
+them out, `run` repeats that while the machine is disturbed, `observe` and `precision` read what came back, `store`
+writes it in the format kernel-truth/1, `own` reads it back as a scenario, `verdict` holds the simulation against it.
 """

@@ -135,6 +135,8 @@ static int64_t next_call(void)
 	int64_t t = w.app_free;
 	if (told->called == my->total)
 		return NEVER;
+	if (w.waits)
+		return m->call;
 	if (my->mode == SLEEPER)
 		t += m->due && m->due < my->granularity ? my->granularity : m->due;
 	else if (my->mode == SCHEDULED && m->due > t)
