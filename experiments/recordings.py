@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from functools import lru_cache
 from importlib import resources
 from pathlib import Path
@@ -44,4 +45,7 @@ def messages(path: Path, port: int) -> Trace:
 def _messages(path: Path, port: int, *_version: int) -> Trace:
     from experiments.capture import read_capture
 
-    return read_capture(path, port).trace
+    recording = read_capture(path, port)
+    for remark in recording.notes:
+        logging.getLogger("tinygram").warning("%s: %s", path.name, remark)
+    return recording.trace

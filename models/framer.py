@@ -50,6 +50,7 @@ def start_call(e: Endpoint, n: int, more: int) -> int:
     w = e.w
     w.call_left = n
     w.call_more = more
+    w.call_resumed = 0
     w.copied = 0
     w.calls += 1
     return n
@@ -215,7 +216,7 @@ def next_write(e: Endpoint, l: Link, now: int) -> int:
 
 
 def idle_reason(e: Endpoint) -> int:
-    """Why a message that is due waits while nobody writes: its sender stalls, works or oversleeps, or the flush rule."""
+    """Why a due message waits while nobody writes: its sender stalls, works or oversleeps, or the flush rule."""
     w = e.w
     if w.threads == 1:
         if w.app_step == STEP_STALLED:

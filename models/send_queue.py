@@ -129,7 +129,8 @@ def filled(e: Endpoint, l: Link, now: int, i: int) -> None:
 def sendmsg(e: Endpoint, l: Link, now: int) -> int:
     """Copy `call_left` bytes into the send queue. 1: all copied. 0: no space, the writer must wait."""
     w = e.w
-    rate_check_app_limited(e)
+    if w.call_resumed == 0:
+        rate_check_app_limited(e)
     goal = size_goal(e)
     while w.call_left > 0:
         i = e.sq_tail
@@ -179,6 +180,7 @@ def wait_for_space(e: Endpoint, l: Link, now: int) -> None:
     if w.copied:
         push(e, l, now, 0, NAGLE_PUSH)
     w.blocked = 1
+    w.call_resumed = 1
     w.t_blocked = now
     w.blocks += 1
 

@@ -350,6 +350,7 @@ class Writer(Record):
     put: int  # stream offset behind the last byte framed
     call_left: int  # bytes of the write() under way
     call_more: int
+    call_resumed: int  # 1: it has slept for space
     copied: int  # bytes this write() has copied so far
     calls: int  # write() calls made for the current message
     # greedy, sleeper, request/response

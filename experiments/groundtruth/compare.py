@@ -45,7 +45,7 @@ class Row:
     def error(self) -> float:
         """The largest error of P50, P90 and P99, as a share, signed."""
         errors = [getattr(self.model, q) / getattr(self.kernel, q) - 1 for q in PERCENTILES]
-        return max(errors, key=lambda e: float("inf") if np.isnan(e) else abs(e))
+        return float(max(errors, key=lambda e: float("inf") if np.isnan(e) else abs(e)))
 
     @property
     def noise(self) -> float | None:

@@ -69,7 +69,8 @@ def decisions(seed: int, purpose: int, direction: int, first: int, n: int) -> ND
     """u in [0, 1) for packets first .. first + n - 1 of a direction (0 client to server)."""
     base = np.array([seed + purpose * 0x1000003 + direction * 0x10001], np.uint64)
     with np.errstate(over="ignore"):
-        hashed = splitmix64(splitmix64(base) + np.arange(first, first + n, dtype=np.uint64))
+        numbers: NDArray[np.uint64] = np.arange(first, first + n, dtype=np.uint64)
+        hashed = splitmix64(np.add(splitmix64(base), numbers))
     return (hashed >> np.uint64(11)).astype(np.float64) * 2.0**-53
 
 
