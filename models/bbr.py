@@ -13,7 +13,7 @@ from __future__ import annotations
 from models.constants import CA_LOSS, CA_OPEN, CA_RECOVERY, EVENT_TX_START, INFINITE_SSTHRESH, INITIAL_WINDOW, NO_RTT
 from models.inflight import packets_in_flight
 from models.state import Bbr, Endpoint
-from models.timers import jiffies, usecs_to_jiffies
+from models.timers import jiffies, timestamp, usecs_to_jiffies
 
 BW_SHIFT = 24
 BW_UNIT = 1 << BW_SHIFT
@@ -371,7 +371,7 @@ def _update_gains(b: Bbr) -> None:
 def _lt_interval(e: Endpoint) -> None:
     """A new interval begins. bbr_reset_lt_bw_sampling_interval()"""
     b = e.bbr
-    b.lt_last_stamp = e.delivered_at // 1_000_000
+    b.lt_last_stamp = timestamp(e.host, e.delivered_at)
     b.lt_last_delivered = e.delivered
     b.lt_last_lost = e.lost
     b.lt_rtt_cnt = 0
@@ -436,7 +436,7 @@ def _lt_loss(e: Endpoint) -> None:
     delivered = e.delivered - b.lt_last_delivered
     if delivered == 0 or lost << GAIN_SHIFT < LT_LOSS * delivered:
         return
-    ms = e.delivered_at // 1_000_000 - b.lt_last_stamp
+    ms = timestamp(e.host, e.delivered_at) - b.lt_last_stamp
     if ms < 1:
         return
     if ms >= U32 // 1000:

@@ -17,7 +17,7 @@ from models.receive_window import tcp_init_buffer_space, tcp_select_initial_wind
 from models.rtt import rtt_handshake, rtt_init
 from models.sndbuf import sndbuf_expand
 from models.state import INF, Endpoint, Link, Path
-from models.timers import jiffies
+from models.timers import jiffies, timestamp
 
 SYN_LENGTH = 60
 ACK_LENGTH = 52
@@ -76,7 +76,7 @@ def established(e: Endpoint, now: int, rtt_us: int) -> None:
 
 
 def connect(s: Path, lead: int) -> None:
-    """Establish the connection `lead` ns before time 0."""
+    """Begin to establish the connection `lead` ns before time 0, early enough to have done so by then."""
     no_deadlines(s.a)
     no_deadlines(s.b)
     s.ab.next = INF
@@ -88,7 +88,7 @@ def connect(s: Path, lead: int) -> None:
     syn = one_way(s.ab, SYN_LENGTH, up)
     syn_ack = one_way(s.ba, SYN_LENGTH, down)
     ack = one_way(s.ab, ACK_LENGTH, up)
-    opened = syn + syn_ack - lead
+    opened = syn + syn_ack - max(lead, syn + syn_ack + ack)
     established(s.a, opened, (syn + syn_ack) // 1000)
     established(s.b, opened + ack, (syn_ack + ack) // 1000)
     announced = tcp_select_window(s.a)
@@ -98,5 +98,5 @@ def connect(s: Path, lead: int) -> None:
     s.b.max_window = announced
     s.ab.idx = 2
     s.ba.idx = 1
-    s.a.ts_recent = (opened - one_way(s.ba, SYN_LENGTH, down)) // 1_000_000
-    s.b.ts_recent = opened // 1_000_000
+    s.a.ts_recent = timestamp(s.b.host, opened - one_way(s.ba, SYN_LENGTH, down))
+    s.b.ts_recent = timestamp(s.a.host, opened)

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from models.constants import INITIAL_WINDOW
 from models.state import INF, Endpoint
+from models.timers import timestamp
 
 RATIO_SHIFT = 8  # TCP_RMEM_TO_WIN_SCALE
 DEFAULT_RATIO = 128  # half of an skb is payload, until a segment has been measured
@@ -254,7 +255,7 @@ def tcp_rcv_rtt_measure_ts(e: Endpoint, now: int, payload: int) -> None:
         return
     e.rcv_rtt_last_tsecr = e.last_tsecr
     if payload >= e.rcv_mss:
-        age = now // 1_000_000 - e.last_tsecr
+        age = timestamp(e.host, now) - e.last_tsecr
         if age > 0:
             _rcv_rtt_update(e, age * 1000, 0)
 

@@ -15,6 +15,7 @@ from models.inflight import packets_in_flight
 from models.output import small_queue_full, tso_segs, window_end
 from models.rearm import reset_xmit_timer
 from models.state import PACKETS, Endpoint, Link
+from models.timers import timestamp
 from models.transmit import current_mss, transmit_skb
 
 
@@ -101,7 +102,7 @@ def retransmit_skb(e: Endpoint, l: Link, now: int, i: int, segs: int) -> int:
         k.sacked |= RETRANS
         e.retrans_out += k.pcount
     if e.retrans_stamp == 0:
-        e.retrans_stamp = k.sent // 1_000_000 + 1
+        e.retrans_stamp = timestamp(e.host, k.sent) + 1
     e.undo_retrans = max(e.undo_retrans, 0) + k.pcount
     return left
 

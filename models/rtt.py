@@ -13,7 +13,7 @@ from __future__ import annotations
 
 from models.constants import FLAG_ACK_MAYBE_DELAYED, FLAG_DATA_ACKED, NO_RTT
 from models.state import Endpoint
-from models.timers import jiffies, jiffies_to_usecs, usecs_to_jiffies
+from models.timers import jiffies, jiffies_to_usecs, timestamp, usecs_to_jiffies
 
 MIN_RTT_SECONDS = 300
 """tcp_min_rtt_wlen: the minimum RTT is that of the last five minutes."""
@@ -128,7 +128,7 @@ def update_rtt_min(e: Endpoint, now: int, us: int, flag: int) -> None:
 
 def rtt_from_timestamp(e: Endpoint, now: int) -> int:
     """The RTT the peer's echo shows, us: whole milliseconds, at least one (`tcp_rtt_tsopt_us`)."""
-    return max(now // 1_000_000 - e.last_tsecr, 1) * 1000
+    return max(timestamp(e.host, now) - e.last_tsecr, 1) * 1000
 
 
 def ack_update_rtt(e: Endpoint, now: int, flag: int, seq_rtt: int, sack_rtt: int, ca_rtt: int) -> int:

@@ -17,6 +17,11 @@ def jiffies(h: Host, now: int) -> int:
     return h.tick_no
 
 
+def timestamp(h: Host, t: int) -> int:
+    """The RFC 7323 clock at t (ns): whole ms of the clock whose ticks are the jiffies (`tcp_time_stamp_ms()`)."""
+    return (t + h.phase) // 1_000_000
+
+
 def usecs_to_jiffies(h: Host, us: int) -> int:
     """Microseconds as jiffies, rounded up."""
     return (us * 1000 + h.tick - 1) // h.tick

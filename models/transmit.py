@@ -18,7 +18,7 @@ from models.rate import rate_skb_sent
 from models.receive_window import tcp_select_window
 from models.skbuff import ts_append, ts_unlink
 from models.state import INF, Endpoint, Link, Packet
-from models.timers import jiffies
+from models.timers import jiffies, timestamp
 
 HEADERS = 40
 """IPv4 (20) and TCP without options (20)."""
@@ -105,7 +105,7 @@ def put_packet(
     p.flags = flags | ACK_FLAG
     p.ack = e.rcv_nxt
     p.wnd = wnd
-    p.tsval = now // 1_000_000
+    p.tsval = timestamp(e.host, now)
     p.tsecr = e.ts_recent
     p.retrans = retrans
     p.tx = now

@@ -16,7 +16,7 @@ from models.constants import CA_OPEN, EVER_OR_NOW_RETRANS, LOST
 from models.rack import REO_WND_PERSIST
 from models.sack import check_sack_reordering
 from models.state import Endpoint
-from models.timers import jiffies
+from models.timers import jiffies, timestamp
 
 
 def init_undo(e: Endpoint) -> None:
@@ -32,7 +32,7 @@ def init_undo(e: Endpoint) -> None:
 def spurious_retrans(e: Endpoint, i: int) -> int:
     """Was skb `i` retransmitted in vain: does the echo date from before? (`tcp_skb_spurious_retrans`)"""
     k = e.skb[i]
-    return 1 if e.timestamps and k.sacked & EVER_OR_NOW_RETRANS and e.last_tsecr < k.sent // 1_000_000 else 0
+    return 1 if e.timestamps and k.sacked & EVER_OR_NOW_RETRANS and e.last_tsecr < timestamp(e.host, k.sent) else 0
 
 
 def packet_delayed(e: Endpoint) -> int:

@@ -31,8 +31,10 @@ MESSAGE = np.dtype([(n, np.int64) for n in ("index", *COLUMNS, "latency_ns")] + 
 BRIEF_MESSAGE = np.dtype([(n, np.int64) for n in ("index", "size", "intended_ns", "call_ns", "read_ns", "latency_ns")])
 """The same when only a summary is asked for."""
 
-COMPILED_FROM = 100_000
-"""`auto` compiles for runs of at least this many messages, or when compiled code is cached already."""
+COMPILED_FROM = 200_000
+"""`auto` compiles, which takes about a minute once, for runs of at least this many messages ..."""
+CACHED_FROM = 10_000
+"""... and loads what was compiled before for runs of at least this many."""
 
 
 def message_table(rows: Rows) -> Rows:
@@ -223,11 +225,14 @@ def choose(scenario: Scenario, driver: Driver, trace: bool) -> str:
         return driver
     if trace:
         return "loop"
+    if size_of(scenario) < CACHED_FROM:
+        return "loop"
     try:
         from sim import compiled
     except ImportError:
         return "loop"
-    return "compiled" if size_of(scenario) >= COMPILED_FROM or compiled.is_cached() else "loop"
+    least = CACHED_FROM if compiled.is_cached() else COMPILED_FROM
+    return "compiled" if size_of(scenario) >= least else "loop"
 
 
 def make_engine(scenario: Scenario, seed: int, driver: str, keep: bool) -> Engine:

@@ -98,11 +98,14 @@ class RecordedLuck:
 
 
 def luck(recording: Recording) -> tuple[int, Luck | None]:
-    """Seed and packets' fates: the wire's, or for recordings of one's own those of the seed (None)."""
+    """Seed and packets' fates: the wire's, or for recordings of one's own those of the seed (None).
+
+    The seed is the recording's: it also draws what the kernel drew at random and nobody recorded (BBR's phase).
+    """
     if own.is_own(recording.spec):
         return own.seed(recording.spec), None
     path = recording.spec["path"]
-    return 0, (RecordedLuck(path, "c2s"), RecordedLuck(path, "s2c"))
+    return int(path["seed"]), (RecordedLuck(path, "c2s"), RecordedLuck(path, "s2c"))
 
 
 def read(file: Path) -> Recording:
