@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from models.state import Host
 
-
 WARM_FOR = 2_000_000
 """A host stays warm this long, ns."""
 

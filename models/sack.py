@@ -151,9 +151,7 @@ def sacktag_original(e: Endpoint, start: int, end: int, sent: int) -> None:
     e.sack_last = sent
 
 
-def sacktag_one(
-    e: Endpoint, now: int, sacked: int, start: int, end: int, dup: int, pcount: int, sent: int
-) -> int:
+def sacktag_one(e: Endpoint, now: int, sacked: int, start: int, end: int, dup: int, pcount: int, sent: int) -> int:
     """[start, end), `pcount` segments with the marks `sacked`, arrived: count it. Returns its new marks."""
     if dup and sacked & EVER_OR_NOW_RETRANS:
         sacktag_duplicate(e, sacked, start, end, pcount)

@@ -13,7 +13,6 @@ from __future__ import annotations
 
 from models.clocks import begin_queue_wait, end_write_wait, switch
 from models.constants import FREED_LATER_WRITE, FREED_WRITE, NAGLE_CORK, NAGLE_PUSH
-from models.inflight import packets_in_flight
 from models.output import gso_max_size, push_pending, write_xmit
 from models.rate import rate_check_app_limited
 from models.skbuff import skb_alloc, sq_append

@@ -41,7 +41,17 @@ from models.sources import resume
 from models.state import INF, PACKETS, Endpoint, Packet, Path
 from models.transmit import HEADERS, TIMESTAMPS, current_mss
 from sim import loop
-from sim.build import CLOSED_LOOP, CONGESTION, RING, SOCK_MIN_SNDBUF, set_framing, set_host, set_link, set_reader, set_socket
+from sim.build import (
+    CLOSED_LOOP,
+    CONGESTION,
+    RING,
+    SOCK_MIN_SNDBUF,
+    set_framing,
+    set_host,
+    set_link,
+    set_reader,
+    set_socket,
+)
 from sim.draws import link_draws
 from sim.engine import LIMITS
 from sim.errors import SimulationLimit
@@ -211,6 +221,7 @@ class Bench:
 
     def advance(self, until: int) -> list[Sent]:
         """`run`, then wait until `until`; returns what was sent and not yet taken."""
+        self._not_before(until)
         self.run(until)
         self.path.now = max(self.path.now, until)
         return self.take()

@@ -77,7 +77,7 @@ class Workload:
     think: Duration = 0  # between a reply and the next request
     period: Duration = 0  # request i not before i * period
     work: Duration = 0  # the server's own time
-    time_limit: Duration = 0  # no request after this; 0 = no limit
+    time_limit: Duration = 0  # no request at or after this; 0 = no limit
     framing: Framing = Framing()
 
 

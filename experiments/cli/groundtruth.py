@@ -7,7 +7,7 @@ with 1 when a tolerance given on the command line is exceeded. What can be repla
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Literal
 
 from cyclopts import App, Parameter
 
@@ -16,13 +16,9 @@ from experiments.cli.common import LIMIT, NEGATIVE, OK, Json, note, say, say_jso
 
 if TYPE_CHECKING:
     from experiments.groundtruth.recording import Recording
-    from experiments.groundtruth.replay import DriverName
     from sim.errors import Problem
-else:
-    from typing import Literal
 
-    DriverName = Literal["loop", "simpy", "compiled"]
-
+DriverName = Literal["loop", "simpy", "compiled"]
 Driver = Annotated[DriverName, Parameter(name="--driver", help="What makes time pass; all give the same numbers.")]
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import textwrap
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -21,6 +22,7 @@ PANEL_INCHES = (3.7, 2.7)
 LOG_FROM = 20.0
 """A latency axis that spans more than this factor is logarithmic."""
 
+TITLE_WIDTH = 48
 LEVELS = {"p50": 0.5, "p90": 0.9, "p99": 0.99}
 
 
@@ -62,10 +64,21 @@ def panel(axes: Axes, row: Row) -> None:
         )  # fmt: skip
     both = np.concatenate([kernel, model])
     if len(both) and both.max() > LOG_FROM * both.min() > 0:
-        axes.set_xscale("log")
+        logarithmic(axes)
     axes.set_ylim(0, 1.02)
     axes.set_xlabel("latency, ms")
     axes.set_title(f"{row.id} {row.direction}", pad=16)
     out = ", ".join(row.verdict.exceeded)
     said = f"out of tolerance: {out}" if out else "within tolerance"
-    axes.text(0, 1.03, f"{row.title[:44]}: {said}", transform=axes.transAxes, fontsize=7, color=FAINT)
+    title = textwrap.shorten(row.title, TITLE_WIDTH, placeholder=" …")
+    axes.text(0, 1.03, f"{title}: {said}", transform=axes.transAxes, fontsize=7, color=FAINT)
+
+
+def logarithmic(axes: Axes) -> None:
+    """A logarithmic latency axis with plain numbers."""
+    from matplotlib.ticker import LogLocator, NullFormatter, StrMethodFormatter
+
+    axes.set_xscale("log")
+    axes.xaxis.set_major_locator(LogLocator(subs=(1, 3)))
+    axes.xaxis.set_major_formatter(StrMethodFormatter("{x:g}"))
+    axes.xaxis.set_minor_formatter(NullFormatter())

@@ -33,9 +33,11 @@ AFTER_TICK_US = 600
 """An ACK that came this late, and this soon after a tick, is the delayed-ACK timer's."""
 
 PACKET = np.dtype(
-    [("way", np.int8), ("t_in", float), ("t_out", float), ("seq", np.int64), ("ack", np.int64), ("len", np.int64)]
-    + [("control", np.bool_)]
-)
+    [
+        ("way", np.int8), ("t_in", float), ("t_out", float), ("seq", np.int64), ("ack", np.int64), ("len", np.int64),
+        ("control", np.bool_),
+    ]
+)  # fmt: skip
 """One packet; times in us, `t_out` nan when it was dropped, `control` for SYN, FIN and RST."""
 
 
@@ -92,9 +94,7 @@ def recorded(folder: Path, name: str, hz: int, phase: int) -> Log:
         end = "t_reply_us" if rows and "t_reply_us" in rows[0] else "t_del_us"
         columns = ("t_call_us", "t_ret_us", end)
         ways = sorted({row.get("dir", "rr") for row in rows})
-        messages = {
-            way: Messages(*(_column(rows, way, key) for key in columns)) for way in ways
-        }  # fmt: skip
+        messages = {way: Messages(*(_column(rows, way, key) for key in columns)) for way in ways}
     except (KeyError, ValueError) as error:
         cure = "see docs/guides/groundtruth.md for the columns"
         raise ScenarioError([Problem(f"{folder / name}.*.csv", f"not as recordings are ({error})", cure)]) from None

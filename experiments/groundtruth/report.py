@@ -32,7 +32,8 @@ def table(rows: Sequence[Sequence[str]]) -> list[str]:
     gaps = ["" if i == 0 else "  " if heading else " " for i, heading in enumerate(rows[0])]
     lines = []
     for row in rows:
-        cells = (cell.ljust(w) if i in left else cell.rjust(w) for i, (cell, w) in enumerate(zip(row, widths, strict=True)))
+        sized = enumerate(zip(row, widths, strict=True))
+        cells = [cell.ljust(width) if i in left else cell.rjust(width) for i, (cell, width) in sized]
         lines.append("".join(gap + cell for gap, cell in zip(gaps, cells, strict=True)).rstrip())
     return lines
 

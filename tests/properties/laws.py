@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -51,7 +52,7 @@ def no_cause_is_negative(run: Run) -> None:
 def stages_follow_each_other(run: Run) -> None:
     """t0 <= t1 <= ... <= t9."""
     for table in tables(run):
-        for earlier, later in zip(STAGES, STAGES[1:], strict=False):
+        for earlier, later in pairwise(STAGES):
             assert (table[earlier] <= table[later]).all(), f"{later} before {earlier}"
 
 

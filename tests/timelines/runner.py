@@ -254,6 +254,7 @@ class Runner:
                 ACTORS[line.who](self, line)
             except (ValueError, StopIteration, KeyError, AttributeError) as e:
                 raise BadScript(f"{self.script.path}:{line.number}: {e}: {line.text!r}") from e
+        self.collect()
         if self.pending:
             self.fail(self.script.lines[-1], "nothing more until then", self.pending[0])
 
@@ -293,7 +294,7 @@ class Runner:
     # ---- the actors
 
     def peer(self, line: Line) -> None:
-        """Inject a packet: `ack N`, `data A:B [P]`, or both; `win N`, `seq N`, `sack A:B ...`, `dsack ...`, `ts V/E`."""
+        """Inject a packet: `ack N`, `data A:B [P] [F]`, `win N`, `seq N`, `sack A:B ...`, `dsack ...`, `ts V/E`."""
         self.bench.run(line.first - 1)
         self.quiet_before(line)
         words = iter(line.words)
@@ -322,7 +323,7 @@ class Runner:
         if "returns" in args or verb == "writable":
             self.call_returns(line)
             return
-        self.bench.run(line.first)
+        self.pending += self.bench.advance(line.first)
         self.quiet_before(line)
         t = line.first
         if verb == "write":

@@ -1,0 +1,1 @@
+"""The same scenarios in other simulators, where they are installed."""
