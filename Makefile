@@ -7,7 +7,7 @@ STAMP  := $(VENV)/.stamp
 OUT    ?= out
 
 .DEFAULT_GOAL := help
-.PHONY: help install frontier test check lint types imports docs refresh-docs format coverage clean distclean
+.PHONY: help install frontier test check lint types imports docs bench refresh-docs format coverage clean distclean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-13s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -51,6 +51,9 @@ imports: install
 
 docs: install ## the manual, in docs/_build/html
 	$(BIN)/sphinx-build --fail-on-warning --keep-going --quiet --builder html docs docs/_build/html
+
+bench: install ## speed, memory and start-up on this machine; BENCH=--keep writes them down
+	$(BIN)/python -m benchmarks.bench $(BENCH)
 
 refresh-docs: frontier ## redraw the picture, run every command README and docs show, write down what it prints
 	cp $(OUT)/frontier.png docs/_static/frontier.png

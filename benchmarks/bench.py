@@ -41,12 +41,14 @@ def inside(what: str, name: str) -> Figures:
     return result
 
 
+def whole(name: str) -> process.Cost:
+    """`tinygram run` of a scenario, compiled."""
+    return process.tinygram("run", file(name), "--driver", "compiled")
+
+
 def marginal() -> Figures:
     """S1 and twenty times S1 as whole processes, in turn."""
-    pairs = [
-        {name: process.tinygram("run", file(name), "--driver", "compiled").as_json() for name in ("s1-nagle", "s1-nagle-20x")}
-        for _ in range(3)
-    ]  # fmt: skip
+    pairs = [{name: whole(name).as_json() for name in ("s1-nagle", "s1-nagle-20x")} for _ in range(3)]
     seconds = median(pair["s1-nagle-20x"]["cpu_s"] - pair["s1-nagle"]["cpu_s"] for pair in pairs)
     return {
         "messages": LONG_MESSAGES - S1_MESSAGES,
@@ -85,7 +87,7 @@ def sweep() -> Figures:
 def measure(quick: bool, say: Callable[[str], None]) -> Figures:
     """Everything, one thing at a time."""
     figures: Figures = {"machine": machine.describe()}
-    process.tinygram("run", file("s1-nagle"), "--driver", "compiled")  # compiles, should that be needed
+    whole("s1-nagle")  # compiles, should that be needed
     for name in SCENARIOS:
         say(name)
         figures[name] = inside("speed", name)

@@ -14,7 +14,7 @@ PENDING = 8
 
 
 def run(events: int, pending: int = PENDING) -> int:
-    """Take `events` events off a queue that holds `pending` of them, each scheduling one more; returns the last time."""
+    """Take `events` events off a queue that holds `pending` of them, one put back for each; returns the last time."""
     queue = [(at, at) for at in range(pending)]
     now = 0
     for serial in range(pending, pending + events):

@@ -40,9 +40,9 @@ class Timed:
 
 
 def replication(scenario: Scenario, seed: int) -> dict[str, Any]:
-    """One compiled run from scenario to summary, as `simulate(messages=False)` does it; its CPU seconds, and the loop's.
+    """One compiled run from scenario to summary, as `simulate(messages=False)` does it, and its CPU seconds.
 
-    The difference is what stays in Python and NumPy: drawing messages, copying out finished ones, percentiles.
+    What the loop does not take is Python and NumPy: drawing messages, copying out finished ones, percentiles.
     """
     from sim.engine import CompiledEngine
     from sim.run import collect

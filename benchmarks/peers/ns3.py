@@ -1,4 +1,4 @@
-"""ns-3, from a distribution's package (Debian's `libns3-dev`) or PyPI's `ns3`: builds `ns3.cc` against it and runs it."""
+"""ns-3, from a distribution's package (Debian's `libns3-dev`) or PyPI's `ns3`: builds `ns3.cc` and runs it."""
 
 from __future__ import annotations
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import sys
 import time
+from itertools import pairwise
 from typing import Any
 
 import simpy
@@ -40,7 +41,7 @@ def path(env: simpy.Environment, paced: bool, rate: float, until: float) -> tupl
     ports = [Port(env, rate), Port(env, rate)]
     wires = [Wire(env, lambda: 0.005), Wire(env, lambda: 0.005)]
     chain: list[Any] = [sender, ports[0], wires[0], sink, ports[1], wires[1], sender]
-    for element, following in zip(chain, chain[1:], strict=False):
+    for element, following in pairwise(chain):
         element.out = following
     return sink, ports
 

@@ -16,7 +16,6 @@ from docutils.statemachine import StringList
 from sphinx.application import Sphinx
 from sphinx.util.docutils import SphinxDirective
 
-from experiments.schema import HIDDEN
 from models import state
 from sim import scenario, units
 
@@ -95,8 +94,6 @@ def _rows(table: type[Any]) -> list[str]:
     hints = typing.get_type_hints(table, include_extras=True)
     rows = ["| key | takes | default | meaning |", "|---|---|---|---|"]
     for field in dataclasses.fields(table):
-        if field.name in HIDDEN:
-            continue
         takes, quantity = _takes(hints[field.name])
         takes = AS_WRITTEN.get(field.name, takes)
         meaning = (comments.get(field.name) or "").replace("|", "\\|")
