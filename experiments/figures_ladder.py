@@ -165,14 +165,30 @@ def bars(case: Case, row: Any) -> Iterator[Bar]:
     written = [(cause, int(row[f"{cause}_ns"])) for cause in WRITER]
     yield Bar(APPLICATION, int(row["intended_ns"]), _fitted(written, int(row["accepted_ns"] - row["intended_ns"])))
     freed = freed_at(own)
-    held = [(cause, int(row[f"{cause}_ns"])) for cause in HELD]
-    yield Bar(QUEUE, freed - sum(ns for _, ns in held), tuple((cause, ns) for cause, ns in held if ns))
+    held = _in_order_of_time(own, [(cause, int(row[f"{cause}_ns"])) for cause in HELD], freed)
+    yield Bar(QUEUE, freed - sum(ns for _, ns in held), held)
     if case.transaction:
         return
     arrived, read, unread = int(row["arrived_ns"]), int(row["read_ns"]), int(row["reader_ns"])
     waited = [(cause, int(row[f"{cause}_ns"])) for cause in ARRIVED]
     yield Bar(RECEIVER, arrived, _fitted(waited, read - unread - arrived))
     yield Bar(READER, read - unread, _fitted([("reader", unread)], unread))
+
+
+def _in_order_of_time(own: Case, held: list[tuple[str, int]], freed: int) -> tuple[tuple[str, int], ...]:
+    """What held the message, the delayed ACK where it ran: before the ACK's way back, which is its gate's again."""
+    ack = freeing_ack(own)
+    gates = [(cause, ns) for cause, ns in held if ns and cause != "delayed_ack"]
+    delayed = sum(ns for cause, ns in held if cause == "delayed_ack")
+    if not delayed:
+        return tuple(gates)
+    way_back = 0
+    if ack is not None and gates:
+        cause, ns = gates[-1]
+        way_back = min(ns, max(0, freed - int(ack["tx"])))
+        gates[-1] = (cause, ns - way_back)
+    after = [(gates[-1][0], way_back)] if way_back else []
+    return tuple((cause, ns) for cause, ns in [*gates, ("delayed_ack", delayed), *after] if ns)
 
 
 def _fitted(parts: list[tuple[str, int]], room: int) -> tuple[tuple[str, int], ...]:
