@@ -101,7 +101,9 @@ def costs(figures: Figures) -> Rows:
     ]
     for row in figures["threads"]["rows"][1:]:
         speed, work = one["wall_s"] / row["wall_s"], row["cpu_s"] / one["cpu_s"]
+        apart = one["heapq_wall_s"] / row["heapq_wall_s"]
         rows.append((f"{row['threads']} threads to one", f"{speed:.2f}x as fast, {work:.2f}x the CPU time"))
+        rows.append((f"... heapq loops in {row['threads']} processes to one", f"{apart:.2f}x as fast"))
     rows += [
         ("`tinygram --help`", f"{start['help_s']:.2f} s"),
         ("warm start to first result (1,000 messages)", f"{start['warm_s']:.2f} s, {start['warm_peak_mib']:.0f} MiB"),
