@@ -11,7 +11,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from models.state import CAUSES, SERVICE
+from sim.build import HEADERS, TIMESTAMPS
 from sim.engine import Engine, PlainEngine, Rows
+from sim.errors import SimulationLimit
 from sim.identity import package_version, scenario_hash
 from sim.measure import by_size, overloaded, quantiles
 from sim.scenario import DEFAULT_MESSAGES, Scenario
@@ -34,7 +36,9 @@ BRIEF_MESSAGE = np.dtype([(n, np.int64) for n in ("index", "size", "intended_ns"
 COMPILED_FROM = 200_000
 """`auto` compiles, which takes about a minute once, for runs of at least this many messages ..."""
 CACHED_FROM = 10_000
-"""... and loads what was compiled before for runs of at least this many."""
+"""... and loads what was compiled before for runs of at least this many (or as many full segments)."""
+LARGEST_RUN = 1_000_000_000
+"""Messages or full segments one run may have: minutes compiled, a day in the plain loop."""
 
 
 def message_table(rows: Rows) -> Rows:
@@ -219,20 +223,43 @@ def size_of(scenario: Scenario) -> int:
     return w.messages or len(w.trace) or DEFAULT_MESSAGES
 
 
+def work_of(scenario: Scenario) -> int:
+    """Messages or full segments of a run, whichever are more: what its length depends on."""
+    w = scenario.workload
+    if w.kind == "request-response":
+        size = sum(w.pieces) + sum(w.reply)
+    elif w.trace:
+        size = sum(size for _, size in w.trace) // len(w.trace)
+    else:
+        size = sum(w.sizes) // len(w.sizes) if w.sizes else w.size
+    mss = scenario.server.mtu - HEADERS - TIMESTAMPS
+    return max(size_of(scenario), size_of(scenario) * size // mss)
+
+
+def check_work(scenario: Scenario) -> None:
+    """Refuse a run that would not end this day."""
+    work = work_of(scenario)
+    if work > LARGEST_RUN and not scenario.time_limit:
+        raise SimulationLimit(
+            f"the workload comes to {work:,} segments, and one run carries at most {LARGEST_RUN:,}: "
+            "ask for fewer or smaller messages, or set time_limit"
+        )
+
+
 def choose(scenario: Scenario, driver: Driver, trace: bool) -> str:
     """`auto`: the compiled loop where it is installed and worth its start, else the plain one."""
     if driver != "auto":
         return driver
     if trace:
         return "loop"
-    if size_of(scenario) < CACHED_FROM:
+    if work_of(scenario) < CACHED_FROM:
         return "loop"
     try:
         from sim import compiled
     except ImportError:
         return "loop"
     least = CACHED_FROM if compiled.is_cached() else COMPILED_FROM
-    return "compiled" if size_of(scenario) >= least else "loop"
+    return "compiled" if work_of(scenario) >= least else "loop"
 
 
 def make_engine(scenario: Scenario, seed: int, driver: str, keep: bool) -> Engine:
@@ -264,6 +291,7 @@ def simulate(
     trace: also keep every packet and every event.
     Raises ScenarioError for a scenario that cannot run, SimulationLimit when a capacity is reached.
     """
+    check_work(scenario)
     chosen = "simpy" if processes else choose(scenario, driver, trace)
     keep = messages or scenario.workload.kind == "request-response"
     engine = make_engine(scenario, seed, chosen, keep)
