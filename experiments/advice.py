@@ -56,8 +56,11 @@ def advise(frontier: Frontier) -> Advice:
     )
     neighbours = list(neighbourhood(frontier, knee))
     reasons = [_makeup(knee)]
-    reasons += [_sentence(n, axes) for n in neighbours if _matters(n, knee)]
-    same = [f"{labels.name(n.axis, axes)} {labels.value(n.axis, n.value)}" for n in neighbours if not _matters(n, knee)]
+    reasons += [_sentence(n, axes) for n in neighbours if _large(n, knee) and _decided(n)]
+    open_ = [f"{_name(n, axes)} ({_change(n)} ms)" for n in neighbours if _large(n, knee) and not _decided(n)]
+    if open_:
+        reasons.append(f"The replications do not decide: {', '.join(open_)}.")
+    same = [_name(n, axes) for n in neighbours if not _large(n, knee)]
     if same:
         reasons.append(f"No difference worth naming: {', '.join(same)}.")
     return Advice(sentence, tuple(reasons))
@@ -115,7 +118,7 @@ def _makeup(knee: Configuration) -> str:
 
 
 def _sentence(neighbour: Neighbour, axes: Mapping[str, object]) -> str:
-    name = f"{labels.name(neighbour.axis, axes)} {labels.value(neighbour.axis, neighbour.value)}"
+    name = _name(neighbour, axes)
     subject = f"The next load, {labels.value(neighbour.axis, neighbour.value)}," if is_load(neighbour.axis) else name
     cause = _words(neighbour.cause)
     if neighbour.difference is None:
@@ -126,11 +129,23 @@ def _sentence(neighbour: Neighbour, axes: Mapping[str, object]) -> str:
     return f"{subject} takes {change} ms off, mostly {cause}, but carries less."
 
 
-def _matters(neighbour: Neighbour, knee: Configuration) -> bool:
-    if neighbour.difference is None:
-        return True
-    large = abs(neighbour.difference.mean) >= MATTERS * knee.p99.mean
-    return large and (neighbour.difference.n < 2 or neighbour.difference.excludes(0))
+def _name(neighbour: Neighbour, axes: Mapping[str, object]) -> str:
+    return f"{labels.name(neighbour.axis, axes)} {labels.value(neighbour.axis, neighbour.value)}"
+
+
+def _change(neighbour: Neighbour) -> str:
+    mean = neighbour.difference.mean if neighbour.difference else 0
+    return f"{'+' if mean > 0 else '-'}{labels.milliseconds(abs(mean))}"
+
+
+def _large(neighbour: Neighbour, knee: Configuration) -> bool:
+    """Overloaded, or another P99 by more than is worth a word."""
+    return neighbour.difference is None or abs(neighbour.difference.mean) >= MATTERS * knee.p99.mean
+
+
+def _decided(neighbour: Neighbour) -> bool:
+    """Do the replications agree on which is better?"""
+    return neighbour.difference is None or neighbour.difference.n < 2 or neighbour.difference.excludes(0)
 
 
 def _greatest(causes: Causes) -> str:

@@ -232,8 +232,10 @@ def work_of(scenario: Scenario) -> int:
         size = sum(size for _, size in w.trace) // len(w.trace)
     else:
         size = sum(w.sizes) // len(w.sizes) if w.sizes else w.size
+    clients = w.load if w.kind == "stream" and w.scale == "superpose" and w.messages is None else 1.0
+    messages = max(1, int(size_of(scenario) * clients))
     mss = scenario.server.mtu - HEADERS - TIMESTAMPS
-    return max(size_of(scenario), size_of(scenario) * size // mss)
+    return max(messages, messages * size // mss)
 
 
 def check_work(scenario: Scenario) -> None:
@@ -287,7 +289,7 @@ def simulate(
 
     driver: "simpy" (processes; `processes` are generator functions `(env, path)` run beside the model), "loop" (the
     same events in a plain loop), "compiled" (Numba) or "auto". All give the same nanoseconds and the same events.
-    messages: keep every message with its stamps and causes (about 700 bytes each); without, what a summary needs (80).
+    messages: keep every message with its stamps and causes (1,000 bytes each); without, what a summary needs (140).
     trace: also keep every packet and every event.
     Raises ScenarioError for a scenario that cannot run, SimulationLimit when a capacity is reached.
     """

@@ -286,3 +286,17 @@ def test_the_schema_knows_the_shorthands_and_every_key() -> None:
     schema = json_schema()
     assert {"base", "workload", "network"} <= schema["properties"].keys()
     assert {"rtt", "rate", "up"} <= schema["$defs"]["Network"]["properties"].keys()
+
+
+def test_the_manual_names_every_key_of_a_summary_and_every_column_of_the_csv():
+    from pathlib import Path
+
+    from experiments.message_table import COLUMNS
+    from models.state import CAUSES
+    from sim import Scenario, Workload, simulate
+
+    page = (Path(__file__).resolve().parents[2] / "docs" / "reference" / "results.md").read_text()
+    summary = simulate(Scenario(workload=Workload(messages=3)), driver="loop").summary()
+    assert [key for key in summary if f"`{key}`" not in page] == []
+    causes = {f"{cause}_ns" for cause in CAUSES}
+    assert [column for column in COLUMNS if column not in causes and f"`{column}`" not in page] == []
