@@ -12,6 +12,11 @@ be acknowledged. What Linux makes of it decides the latency of small messages:
   one-way stream to a prompt reader never meets the 40 ms timer.
 * The timer: ATO, 40 ms at least, adapted to the gaps between segments, 200 ms at most; on the jiffy grid.
 
+In the order of time: `data_received` notes a segment, `ack_check` acknowledges it now or calls `delay_ack`, which arms
+`delack_timer`; meanwhile `ack_on_read` may come first. Any packet sent carries the ACK and clears what was pending, and
+data sent within ATO of receiving some enters interactive mode: `event_ack_sent` and `event_data_sent` in
+models/transmit.py.
+
 Linux: `tcp_event_data_recv()`, `tcp_measure_rcv_mss()`, `__tcp_ack_snd_check()` in tcp_input.c;
 `tcp_send_delayed_ack()` in tcp_output.c; `tcp_delack_timer_handler()` in tcp_timer.c; `__tcp_cleanup_rbuf()` in tcp.c.
 """
