@@ -34,7 +34,6 @@ BBR = 2
 
 # enum tcp_ca_event
 EVENT_TX_START = 0
-EVENT_CWND_RESTART = 1
 EVENT_COMPLETE_CWR = 2
 EVENT_LOSS = 3
 
@@ -78,7 +77,6 @@ STEP_SEND = 2  # its work is done: hand the message over
 # Record.err
 ERR_SKBS = 1
 ERR_PACKETS = 2
-ERR_MESSAGES = 3
 ERR_READS = 4
 ERR_RANGES = 5
 

@@ -3,13 +3,12 @@
 While more is in flight than ssthresh, `ssthresh / prior_cwnd` segments may leave for each one delivered; below it, as
 many as were delivered (one more when the ACK advanced and nothing new was lost), up to ssthresh.
 
-Linux: `tcp_init_cwnd_reduction()`, `tcp_cwnd_reduction()`, `tcp_end_cwnd_reduction()`, `tcp_enter_cwr()`
+Linux: `tcp_init_cwnd_reduction()`, `tcp_cwnd_reduction()`, `tcp_end_cwnd_reduction()`
 in tcp_input.c. RFC 6937.
 """
 
 from __future__ import annotations
 
-from models.ca_state import set_ca_state
 from models.congestion import cc_event, cc_has_control, cc_ssthresh
 from models.constants import CA_CWR, EVENT_COMPLETE_CWR, FLAG_SND_UNA_ADVANCED, INFINITE_SSTHRESH
 from models.inflight import packets_in_flight
@@ -55,12 +54,3 @@ def end_cwnd_reduction(e: Endpoint, now: int) -> None:
         e.cwnd = e.ssthresh
         e.cwnd_stamp = jiffies(e.host, now)
     cc_event(e, now, EVENT_COMPLETE_CWR)
-
-
-def enter_cwr(e: Endpoint, now: int) -> None:
-    """Congestion without loss (the local queue was full): reduce, and never undo it."""
-    e.prior_ssthresh = 0
-    if e.ca_state < CA_CWR:
-        e.undo_marker = 0
-        init_cwnd_reduction(e, now)
-        set_ca_state(e, now, CA_CWR)

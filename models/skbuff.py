@@ -29,12 +29,6 @@ def skb_free(e: Endpoint, i: int) -> None:
     e.skb_free = i
 
 
-def skb_len(e: Endpoint, i: int) -> int:
-    """Payload bytes."""
-    k = e.skb[i]
-    return k.end - k.seq
-
-
 def sq_append(e: Endpoint, i: int) -> None:
     """To the tail of the send queue."""
     k = e.skb[i]

@@ -11,11 +11,6 @@ from models.state import Endpoint
 from models.timers import jiffies, usecs_to_jiffies
 
 
-def in_slow_start(e: Endpoint) -> int:
-    """tcp_in_slow_start()"""
-    return 1 if e.cwnd < e.ssthresh else 0
-
-
 def slow_start(e: Endpoint, acked: int) -> int:
     """One segment for each acknowledged, up to ssthresh; returns the ACKs left for congestion avoidance.
 

@@ -22,8 +22,6 @@ MESSAGES = 65536
 READS = 8192
 RANGES = 256
 DRAWS = 4096
-HISTOGRAM = 36 * 1024
-SIZE_CLASSES = 4
 
 # Waits of the writing side (t0..t2), of the send queue (t2..t3) and of the way (t3..t9). `ledger` sums them.
 CAUSES = (
@@ -723,7 +721,6 @@ class Endpoint(Record):
     segments: int  # data packets sent, retransmissions included
     pure_acks: int
     acks_by_timer: int
-    dupacks: int
     rtos: int
     tlps: int
     fast_retransmits: int

@@ -218,7 +218,7 @@ class Run:
 
 
 def size_of(scenario: Scenario) -> int:
-    """Messages a run will have, for choosing a driver."""
+    """Messages the workload asks for (of one client)."""
     w = scenario.workload
     return w.messages or len(w.trace) or DEFAULT_MESSAGES
 

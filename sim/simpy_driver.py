@@ -17,8 +17,6 @@ from sim import loop
 from sim.engine import Engine
 from sim.trace import Trace, Watch
 
-MODEL_PRIORITY = simpy.events.NORMAL
-
 
 class Model:
     """The simulated connection inside a SimPy environment."""
