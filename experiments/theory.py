@@ -18,6 +18,7 @@ SECOND = 1_000_000_000
 HEADERS = 52
 """IPv4 and TCP with timestamps, bytes."""
 MSS = 1_448
+IDEAL = Host()
 NODELAY = Host(nodelay=True)
 
 
@@ -118,16 +119,16 @@ def delivered(run: Run) -> float:
 # ---- the cases -------------------------------------------------------------------------------------------------------
 
 
-def path(rtt: int, rate: int = 0, **more: int) -> Network:
+def path(rtt: int, rate: int = 0, queue: int = 0) -> Network:
     """A symmetric path."""
-    way = Direction(delay=rtt // 2, rate=rate, **more)
+    way = Direction(delay=rtt // 2, rate=rate, queue=queue)
     return Network(up=way, down=way)
 
 
-def stream(size: int, interval: int, messages: int, network: Network, **hosts: Host) -> Scenario:
+def stream(size: int, interval: int, messages: int, network: Network, server: Host = IDEAL) -> Scenario:
     """A periodic stream from server to client."""
     workload = Workload(size=size, interval=interval, messages=messages)
-    return Scenario(workload=workload, network=network, warmup=0, **hosts)
+    return Scenario(workload=workload, network=network, server=server, warmup=0)
 
 
 def lone_message() -> Case:

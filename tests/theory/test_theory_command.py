@@ -35,11 +35,8 @@ def test_an_ack_before_the_next_write_holds_nothing():
     assert analytic.nagle_hold_by_ack(10 * MS, 11 * MS) == (6 * MS, 11 * MS)
 
 
-def test_the_measured_hold_of_529_bytes_is_ten_milliseconds():
-    """grpc-go with Nagle forced on, 512 B every 10 ms: holds of 20, 10 and 0 ms, mean 10."""
-    mean, longest = analytic.nagle_hold_by_mss(10 * MS, 529, 1_448)
-    assert mean == pytest.approx(10 * MS, rel=0.15)
-    assert longest == 30 * MS
+def test_two_writes_to_a_segment_hold_every_other_one():
+    assert analytic.nagle_hold_by_mss(10 * MS, 724, 1_448) == (5 * MS, 10 * MS)
 
 
 def test_queues_at_and_beyond_capacity_have_no_mean():
