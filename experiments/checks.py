@@ -10,11 +10,13 @@ from dataclasses import dataclass, field
 from difflib import get_close_matches
 
 from models.profiles import HOSTS
+from models.state import STREAMS
 from sim.errors import Problem
-from sim.scenario import DEFAULT_MESSAGES, Direction, Framing, Host, Scenario, Spikes, Workload
+from sim.scenario import DEFAULT_MESSAGES, Direction, Framing, Host, Scenario, Spikes, Workload, uses_http2
 
 PIECES_MAX = 16  # writes a request or reply may take (models.state.Writer.cut)
 STALLS_MAX = 64  # models.state.Link.stall
+DEFAULT_WINDOW = 65_535  # RFC 9113, 6.9.2
 YEAR = 365 * 86_400 * 10**9
 REQUEST_KEYS = ("pieces", "reply", "think", "period", "work", "time_limit")
 
@@ -49,6 +51,7 @@ def check(
     _reverse(c, scenario)
     _host(c, scenario.server, ("server",))
     _host(c, scenario.client, ("client",))
+    _http2(c, scenario)
     mtu = {"up": scenario.client.mtu, "down": scenario.server.mtu}
     _direction(c, scenario.network.up, ("network", "up"), mtu["up"])
     _direction(c, scenario.network.down, ("network", "down"), mtu["down"])
@@ -183,6 +186,67 @@ def _framing(c: Complaints, f: Framing, at: Path) -> None:
             "only gRPC has a prefix for a third write",
             "use kind = 'grpc', or pieces = 2",
             (*at, "kind"),
+        )
+
+
+def _http2(c: Complaints, scenario: Scenario) -> None:
+    """One HTTP/2 connection carries streams, and each end has one stack on it."""
+    for at, host in ((("server", "http2"), scenario.server.http2), (("client", "http2"), scenario.client.http2)):
+        if 0 < host.connection_window < DEFAULT_WINDOW:
+            c.add(
+                (*at, "connection_window"),
+                f"a connection begins with {DEFAULT_WINDOW} bytes, and nothing takes them back (RFC 9113, 6.9.2)",
+                f"at least '{DEFAULT_WINDOW}B', or 0 for no connection window",
+            )
+        if host.bdp != "off" and not (host.stream_window and host.connection_window):
+            c.add(
+                (*at, "bdp"),
+                "an estimator enlarges windows, and there are none",
+                f"set {_dots(at)}.stream_window and .connection_window, like '65535B'",
+                (*at, "stream_window"),
+                (*at, "connection_window"),
+            )
+        if not 0 < host.update_share <= 1:
+            c.add((*at, "update_share"), f"{host.update_share:g} of a window", "a share above 0, at most 1, like 0.25")
+    for name, w in (("workload", scenario.workload), ("reverse", scenario.reverse)):
+        if w is not None and uses_http2(scenario):
+            _streams(c, w, (name,))
+
+
+def _streams(c: Complaints, w: Workload, at: Path) -> None:
+    if w.kind == "request-response":
+        c.add(
+            (*at, "kind"),
+            "requests are written as their `pieces` say, not as HTTP/2 streams",
+            "use kind = 'stream', or remove the http2 settings",
+            (*at, "streams"),
+        )
+    if w.streams > STREAMS:
+        c.add((*at, "streams"), f"{w.streams} streams", f"at most {STREAMS}")
+    if w.framing.kind == "plain":
+        c.add(
+            (*at, "framing", "kind"),
+            "a plain stream has no HTTP/2 frames, and so neither streams nor windows",
+            "use kind = 'http2' or 'grpc'",
+        )
+    if w.framing.framer_thread is False:
+        c.add(
+            (*at, "framing", "framer_thread"),
+            "an HTTP/2 connection with streams or windows has a writer of its own",
+            "remove it",
+        )
+    if w.arrivals == "greedy" and w.framing.quota == 0:
+        c.add(
+            (*at, "framing", "quota"),
+            "a greedy sender without a quota queues everything at once",
+            "set a quota, like '64KiB'",
+            (*at, "arrivals"),
+        )
+    if w.framing.flush in {"on-full", "timer"} and w.framing.buffer:
+        c.add(
+            (*at, "framing", "flush"),
+            f"flush = {w.framing.flush!r} could hold a WINDOW_UPDATE back for ever",
+            "use flush = 'on-idle'",
         )
 
 

@@ -32,6 +32,9 @@ WORDS = {  # names for the 0 that means "no limit", by key
     "shaper_rate": ("none",),
     "time_limit": ("none",),
     "quota": ("none",),
+    "stream_window": ("unlimited",),
+    "connection_window": ("unlimited",),
+    "keepalive": ("never",),
 }
 COUNT_MAX = 10**9
 MTU_MIN, MTU_MAX = 576, 65_535  # RFC 791: every host takes 576; IPv4's total length is 16 bits
@@ -215,7 +218,8 @@ def known_keys(loc: Loc) -> list[str]:
 def _homes(key: str) -> list[str]:
     """The tables that do have `key`."""
     tables: tuple[Loc, ...] = (
-        ("workload",), ("workload", "framing"), ("workload", "spikes"), ("server",), ("client",), ("network",), (),
+        ("workload",), ("workload", "framing"), ("workload", "spikes"), ("server",), ("server", "http2"),
+        ("client",), ("client", "http2"), ("network",), (),
     )  # fmt: skip
     return [".".join(map(str, (*t, key))) for t in tables if key in known_keys(t)]
 

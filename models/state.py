@@ -22,6 +22,7 @@ MESSAGES = 65536
 READS = 8192
 RANGES = 256
 DRAWS = 4096
+STREAMS = 1024
 
 # Waits of the writing side (t0..t2), of the send queue (t2..t3) and of the way (t3..t9). `ledger` sums them.
 CAUSES = (

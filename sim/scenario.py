@@ -41,8 +41,31 @@ class Framing:
     more: bool = False  # MSG_MORE on all pieces but the last
     header: Size | None = None  # overrides the frame header's size (9)
     max_frame: PositiveSize = 16_384
-    quota: Size = 0  # bytes a stream takes ahead of the framer before SendMsg blocks; 0 = the sender writes itself
+    quota: Size = 0  # bytes each stream takes ahead of the framer before SendMsg blocks; 0 = the sender writes itself
     framer_thread: bool | None = None  # a thread of its own does the writes; None: when there is a quota
+
+
+@dataclass(frozen=True)
+class Http2:
+    """What one end's HTTP/2 stack does: the credit it grants as receiver, its probes, its turns as sender.
+
+    All of it is off unless set: then one stream, no windows, no frames but DATA (`docs/model/http2.md`; RFC 9113).
+    """
+
+    stream_window: Size = 0  # SETTINGS_INITIAL_WINDOW_SIZE it announces; 0 = no stream window
+    connection_window: Size = 0  # its whole connection window, announced as a WINDOW_UPDATE; 0 = no connection window
+    update_share: Factor = 0.25  # WINDOW_UPDATE once this share of a window was read (1/4 grpc-go; 1/2 C-core, Netty)
+    update_bytes: Size = (
+        0  # instead: after so many bytes, or when the peer's window doubles (4 KiB x/net); 0 = by share
+    )
+    max_streams: int = 0  # SETTINGS_MAX_CONCURRENT_STREAMS it announces; 0 = not sent, unlimited
+    assumed_streams: int = 0  # streams it opens until the peer's SETTINGS come (100 grpc-go, x/net); 0 = unlimited
+    scheduler: Literal["round-robin", "fifo"] = (
+        "round-robin"  # which stream sends: a frame each in turn | until it waits
+    )
+    keepalive: Duration = 0  # PING when nothing was read for so long; 0 = never
+    bdp: Literal["off", "grpc-go", "grpc-java", "c-core"] = "off"  # whose estimator enlarges its windows, with PINGs
+    bdp_limit: PositiveSize = 16_777_216  # the largest window it makes (16 MiB grpc-go, 8 MiB grpc-java)
 
 
 @dataclass(frozen=True)
@@ -57,6 +80,8 @@ class Workload:
     messages: Positive | None = None  # None: the whole recording, or DEFAULT_MESSAGES
     size: PositiveSize = 512
     sizes: tuple[PositiveSize, ...] = ()  # cycled, instead of `size`
+    streams: Positive = 1  # HTTP/2 streams the messages are dealt to in turn, each with a sender and a quota of its own
+    stream_messages: int = 0  # a stream ends after so many and the next opens in its place; 0 = it stays open
     burst: Positive = 1  # messages at one instant
     on: PositiveDuration = 100_000_000  # bursts: active this long (messages every `interval`) ...
     off: Duration = 0  # ... then silent this long (exponential means when `random` holds)
@@ -109,6 +134,7 @@ class Host:
     shaper_rate: Rate = 0  # a tbf qdisc at the sender; 0 = none
     shaper_burst: Size = 3_200
     shaper_limit: Size = 400_000
+    http2: Http2 = Http2()
 
 
 @dataclass(frozen=True)
@@ -151,3 +177,9 @@ class Scenario:
     warmup: int = 20  # messages at the start of the connection reported apart from steady state ...
     warmup_time: Duration = 0  # ... and all that are intended before this
     time_limit: Duration = 0  # simulated time after which the run stops; 0 = when all is delivered
+
+
+def uses_http2(scenario: Scenario) -> bool:
+    """Does the connection need more of HTTP/2 than the framing of one stream: streams, windows, probes?"""
+    streams = any(w is not None and w.streams > 1 for w in (scenario.workload, scenario.reverse))
+    return streams or any(host.http2 != Http2() for host in (scenario.server, scenario.client))

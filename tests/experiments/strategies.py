@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from hypothesis import strategies as st
 
-from sim.scenario import Direction, Framing, Host, Network, Scenario, Spikes, Workload
+from sim.scenario import Direction, Framing, Host, Http2, Network, Scenario, Spikes, Workload
 
 DURATIONS = st.one_of(st.just(0), st.integers(1, 10**10), st.sampled_from([40_000_000, 1_500, 10**9]))
 POSITIVE_DURATIONS = DURATIONS.map(lambda ns: max(ns, 1))
@@ -84,6 +86,23 @@ def hosts(draw: st.DrawFn) -> Host:
 
 
 @st.composite
+def stacks(draw: st.DrawFn) -> Http2:
+    window = draw(st.sampled_from([0, 65_535, 1 << 20]))
+    return Http2(
+        stream_window=window,
+        connection_window=window,
+        update_share=draw(st.sampled_from([0.25, 0.5])),
+        update_bytes=draw(st.sampled_from([0, 4_096])),
+        max_streams=draw(st.sampled_from([0, 100])),
+        assumed_streams=draw(st.sampled_from([0, 100])),
+        scheduler=draw(st.sampled_from(["round-robin", "fifo"])),
+        keepalive=draw(DURATIONS),
+        bdp=draw(st.sampled_from(["off", "grpc-go", "grpc-java", "c-core"])) if window else "off",
+        bdp_limit=draw(SIZES),
+    )
+
+
+@st.composite
 def directions(draw: st.DrawFn) -> Direction:
     rate = draw(st.sampled_from([0, 1, 10**7, 10**9 + 7]))
     return Direction(
@@ -107,8 +126,19 @@ def scenarios(draw: st.DrawFn) -> Scenario:
     reverse = None
     if main.kind == "stream":
         reverse = draw(st.none() | workloads("client" if main.sender == "server" else "server"))
+    server, client = draw(hosts()), draw(hosts())
+    if all(w is None or layered(w) for w in (main, reverse)) and draw(st.booleans()):
+        server, client = replace(server, http2=draw(stacks())), replace(client, http2=draw(stacks()))
+        main = replace(main, streams=draw(st.integers(1, 1_024)), stream_messages=draw(st.integers(0, 9)))
     return Scenario(
-        name=draw(NAMES), title=draw(NAMES), workload=main, reverse=reverse, server=draw(hosts()),
-        client=draw(hosts()), network=network, lead=draw(st.none() | POSITIVE_DURATIONS),
+        name=draw(NAMES), title=draw(NAMES), workload=main, reverse=reverse, server=server, client=client,
+        network=network, lead=draw(st.none() | POSITIVE_DURATIONS),
         warmup=draw(st.integers(0, 50)), time_limit=draw(DURATIONS),
     )  # fmt: skip
+
+
+def layered(w: Workload) -> bool:
+    """May it run on HTTP/2 streams?"""
+    f = w.framing
+    stalls = f.flush in {"on-full", "timer"} or (w.arrivals == "greedy" and f.quota == 0)
+    return w.kind == "stream" and f.kind != "plain" and f.framer_thread is not False and not stalls
