@@ -31,8 +31,7 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-    from experiments.sweep.plan import Plan
-    from experiments.sweep.runner import Failure
+    from experiments.sweep.plan import Failure, Plan
 
     Floats = NDArray[np.float64]
 

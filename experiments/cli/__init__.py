@@ -79,12 +79,15 @@ def _run(tokens: list[str]) -> int:
 
 def _known(error: Exception) -> int:
     """The exit code of an error the simulator raises on purpose, or that of a bug."""
-    from experiments.sweep.errors import SweepError
+    from experiments.sweep.errors import StoreMistake, SweepError
     from sim.errors import ScenarioError, SimulationLimit
 
     if isinstance(error, ScenarioError):
         count = len(error.problems)
         _complain(f"{count} mistake{'s' if count != 1 else ''}\n" + "\n".join(f"  {p}" for p in error.problems))
+        return USAGE
+    if isinstance(error, StoreMistake):
+        _complain(str(error))
         return USAGE
     if isinstance(error, SimulationLimit | SweepError):
         _complain(str(error))

@@ -20,9 +20,9 @@ from experiments.cli.common import INTERRUPTED, LIMIT, NEGATIVE, OK, Driver, Jso
 if TYPE_CHECKING:
     from experiments.frontier import Frontier
     from experiments.sweep.file import Sweep
-    from experiments.sweep.plan import Job, Plan, Standing
+    from experiments.sweep.plan import Failure, Job, Plan, Standing
     from experiments.sweep.result import Key, Result
-    from experiments.sweep.runner import Failure, Outcome
+    from experiments.sweep.runner import Outcome
 
 TO_DO = 2
 """Exit code of `plan` when there is something to do."""
@@ -62,9 +62,10 @@ DEFAULTS = Options()
 
 def register(app: cyclopts.App) -> None:
     """Add the commands to the application."""
+    from experiments.cli.export import export
     from experiments.cli.load import load
 
-    for command in (plan, sweep, frontier, load):
+    for command in (plan, sweep, export, frontier, load):
         app.command(command)
 
 
@@ -189,11 +190,15 @@ def _complete(the_sweep: Sweep, options: Options) -> tuple[Plan, Mapping[Key, Re
     the_plan = make_plan(the_sweep)
     with Store.to_read(path) as store:
         state = standing(the_plan, store)
-        if not state.to_do:
-            return the_plan, store.results(the_plan.version), Outcome()
+        if not state.to_do and store.has_noted(the_plan, state.replications):
+            outcome = Outcome(failures=list(state.failures))
+            _tell(outcome, the_sweep)
+            return the_plan, store.results(the_plan.version), outcome
     with Store.to_write(path) as store:
-        store.note_points(the_plan)
-        outcome = _run(the_sweep.name, state.to_do, store, options)
+        state = standing(the_plan, store)
+        store.note(the_plan, state.replications)
+        outcome = _run(the_sweep.name, state.to_do, store, options) if state.to_do else Outcome()
+        outcome.failures[:0] = state.failures
         results = store.results(the_plan.version)
     _tell(outcome, the_sweep)
     return the_plan, results, outcome
@@ -227,19 +232,15 @@ def _tell(outcome: Outcome, the_sweep: Sweep) -> None:
 
 
 def _save(found: Sequence[Frontier], the_sweep: Sweep, out: Path) -> list[Path]:
-    """Write figure and CSV. StoreError when the directory does not take them."""
+    """Write figure and CSV. OSError when the directory does not take them."""
     from experiments.figures import save_frontier
-    from experiments.sweep.errors import StoreError
     from experiments.tables import write_csv
 
     png, svg, table = (out / f"{the_sweep.name}.{suffix}" for suffix in ("png", "svg", "csv"))
-    try:
-        out.mkdir(parents=True, exist_ok=True)
-        with table.open("w", newline="", encoding="utf-8") as file:
-            write_csv(found, file)
-        save_frontier(found, the_sweep.title, the_sweep.slo, png, svg)
-    except OSError as error:
-        raise StoreError(f"cannot write to {out}: {error.strerror}: give another --out") from error
+    out.mkdir(parents=True, exist_ok=True)
+    with table.open("w", newline="", encoding="utf-8") as file:
+        write_csv(found, file)
+    save_frontier(found, the_sweep.title, the_sweep.slo, png, svg)
     return [png, svg, table]
 
 

@@ -9,3 +9,7 @@ class SweepError(RuntimeError):
 
 class StoreError(SweepError):
     """The store cannot be opened, read or written."""
+
+
+class StoreMistake(StoreError):
+    """What was given as the store cannot be one: another path is needed."""

@@ -45,6 +45,14 @@ class Job:
 
 
 @dataclass(frozen=True)
+class Failure:
+    """A run that a limit of the model stopped, with the limit's own words. It would be stopped again."""
+
+    job: Job
+    message: str
+
+
+@dataclass(frozen=True)
 class Plan:
     """Points x seeds, under one version of the model."""
 
@@ -73,6 +81,8 @@ class Standing:
 
     done: int
     to_do: tuple[Job, ...]
+    failures: tuple[Failure, ...]
+    replications: tuple[int, ...]  # of each point
     stale_code: int
     stale_scenario: int
     seconds_a_run: float | None  # one worker, from the runs already in the store
@@ -80,7 +90,7 @@ class Standing:
     @property
     def total(self) -> int:
         """Number of runs of the plan."""
-        return self.done + len(self.to_do)
+        return self.done + len(self.failures) + len(self.to_do)
 
 
 def make_plan(sweep: Sweep, load: Load | None = None) -> Plan:
@@ -122,11 +132,16 @@ def standing(plan: Plan, store: Store) -> Standing:
     older = set().union(*(runs for version, runs in have.items() if version != plan.version))
     ever_run = {scenario_hash for runs in have.values() for scenario_hash, _ in runs}
     formerly = store.points(plan.sweep.name)
+    failed = store.failures(plan.version)
     to_do: list[Job] = []
-    count = stale_code = stale_scenario = 0
+    failures: list[Failure] = []
+    kept = stale_code = stale_scenario = 0
     for job in plan.jobs():
-        count += 1
         if (job.key.scenario_hash, job.seed) in done:
+            kept += 1
+            continue
+        if job.key in failed:
+            failures.append(Failure(job, failed[job.key]))
             continue
         to_do.append(job)
         former = formerly.get((job.point.panel, job.point.label))
@@ -134,7 +149,9 @@ def standing(plan: Plan, store: Store) -> Standing:
             stale_code += 1
         elif former != job.key.scenario_hash and former in ever_run:
             stale_scenario += 1
-    return Standing(count - len(to_do), tuple(to_do), stale_code, stale_scenario, store.seconds_a_run(plan.version))
+    replications = (plan.sweep.replications,) * len(plan.points)
+    seconds = store.seconds_a_run(plan.version)
+    return Standing(kept, tuple(to_do), tuple(failures), replications, stale_code, stale_scenario, seconds)
 
 
 def _place(path: str, panel: Panel, sweep: Sweep) -> str:

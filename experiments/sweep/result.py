@@ -7,10 +7,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass, fields
 from typing import Any, NamedTuple
 
-_OWN_COLUMN = {
+_ELSEWHERE = {
     "messages", "undelivered", "overloaded", "duration_ns", "throughput_bps", "offered_bps", "latency_ns", "writes",
     "segments", "acks", "retransmits", "cpu_share", "wmem_peak_bytes", "ledger_ns", "driver",
-    "seed", "scenario_hash", "version",
+    "seed", "scenario", "scenario_hash", "version",
 }  # fmt: skip
 
 
@@ -54,7 +54,7 @@ class Result:
     def from_summary(cls, summary: Mapping[str, Any], wall_ns: int) -> Result:
         """The row of a `Run.summary()`."""
         latency, cpu = summary["latency_ns"], summary["cpu_share"]
-        rest = {name: value for name, value in summary.items() if name not in _OWN_COLUMN}
+        rest = {name: value for name, value in summary.items() if name not in _ELSEWHERE}
         return cls(
             **{
                 name: summary[name]

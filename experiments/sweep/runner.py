@@ -16,7 +16,7 @@ from itertools import islice
 from typing import TYPE_CHECKING, Literal
 
 from experiments.sweep.errors import SweepError
-from experiments.sweep.plan import Job
+from experiments.sweep.plan import Failure, Job
 from experiments.sweep.result import Result
 from sim.errors import ScenarioError, SimulationLimit
 
@@ -29,14 +29,6 @@ if TYPE_CHECKING:
 Driver = Literal["auto", "compiled", "loop", "simpy"]
 JOBS_A_WORKER = 2
 """Jobs handed out per worker: one it works on, one that waits for it."""
-
-
-@dataclass(frozen=True)
-class Failure:
-    """A run that a limit of the model stopped, with the limit's own words."""
-
-    job: Job
-    message: str
 
 
 @dataclass
@@ -109,6 +101,7 @@ def run_jobs(
             job = flying[future]
             end = _end(future, job)
             if isinstance(end, Failure):
+                store.keep_failure(job.key, end.message)
                 outcome.failures.append(end)
             else:
                 store.keep(job.key, end)

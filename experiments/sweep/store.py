@@ -1,54 +1,32 @@
-"""Where results are kept: one SQLite file, one writer, one row a run.
-
-The tables are public. `run` has a row per result, keyed by what it is a result of (scenario hash, seed, version of the
-model), with the columns of `experiments.sweep.result.Result`. `point` says which scenario hash a sweep's settings made,
-so a result can be found by its settings:
-
-    SELECT settings, seed, throughput_bps, p99_ns FROM point JOIN run USING (scenario_hash) WHERE NOT overloaded
+"""Where results are kept: one SQLite file, one writer, one row a run. `experiments.sweep.schema` has its tables.
 
 Each result is committed by itself in write-ahead mode: whatever ends the process, what was reported done is there, and
 at most the runs in flight are lost. Readers may look on while a sweep writes. A second writer is refused. Keep the file
-on a local disk: write-ahead mode needs shared memory, which network file systems do not offer.
+on a local disk: write-ahead mode needs shared memory, which network file systems do not offer. Once the writer has
+closed it, a store is a single plain file.
 """
 
 from __future__ import annotations
 
 import os
 import sqlite3
-from collections.abc import Iterator
-from contextlib import contextmanager
-from dataclasses import astuple, fields
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, suppress
+from dataclasses import astuple
+from errno import EDQUOT, EFBIG, ENOSPC
+from itertools import count
 from pathlib import Path
 from types import TracebackType
-from typing import IO, TYPE_CHECKING, Self
+from typing import IO, TYPE_CHECKING, Any, Self
 
-from experiments.sweep.errors import StoreError
+from experiments.sweep.errors import StoreError, StoreMistake
 from experiments.sweep.result import Key, Result
+from experiments.sweep.schema import APPLICATION_ID, LAYOUT, RESULT_COLUMNS, SCHEMA
 
 if TYPE_CHECKING:
     from experiments.sweep.plan import Plan
 
-SCHEMA_VERSION = 1
-APPLICATION_ID = 0x54474D53  # "TGMS", so that a foreign database is not written to
-
-_SQL_TYPE = {"int": "INTEGER NOT NULL", "int | None": "INTEGER", "float": "REAL NOT NULL", "str": "TEXT NOT NULL"}
-_COLUMNS = tuple(f.name for f in fields(Result))
-SCHEMA = f"""
-CREATE TABLE IF NOT EXISTS run (
-  scenario_hash TEXT NOT NULL,
-  seed INTEGER NOT NULL,
-  version TEXT NOT NULL,
-  {", ".join(f"{f.name} {_SQL_TYPE[str(f.type)]}" for f in fields(Result))},
-  PRIMARY KEY (scenario_hash, seed, version)
-) WITHOUT ROWID;
-CREATE TABLE IF NOT EXISTS point (
-  sweep TEXT NOT NULL,
-  panel TEXT NOT NULL,
-  settings TEXT NOT NULL,
-  scenario_hash TEXT NOT NULL,
-  PRIMARY KEY (sweep, panel, settings)
-) WITHOUT ROWID;
-"""
+_FULL = (sqlite3.SQLITE_FULL, sqlite3.SQLITE_IOERR)  # a quota, or a limit on the file's size, shows as the latter
 
 
 def default_store(sweep: str) -> Path:
@@ -67,35 +45,60 @@ class Store:
 
     @classmethod
     def to_read(cls, path: Path) -> Self:
-        """Look into a store; one that does not exist yet is an empty one."""
+        """Look into a store; one that does not exist yet, or that `to_write` would set aside, is an empty one."""
         with _explained(path):
             if not path.exists():
-                connection = sqlite3.connect(":memory:")
-                connection.executescript(SCHEMA)
+                return cls._empty(path)
+            connection = _open_to_read(path)
+            if _layout(path, connection) == LAYOUT:
                 return cls(path, connection, None)
-            connection = sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro", uri=True)
-            _check_ours(path, connection)
-            return cls(path, connection, None)
+            connection.close()
+            return cls._empty(path)
+
+    @classmethod
+    def to_export(cls, path: Path) -> Self:
+        """Look at one state of a store that has to be there, whatever a sweep adds meanwhile. StoreMistake."""
+        with _explained(path):
+            if not path.exists():
+                raise StoreMistake(f"there is no store {path}: give the --store of a sweep")
+            connection = _open_to_read(path)
+            if _layout(path, connection) == LAYOUT:
+                connection.execute("BEGIN")
+                return cls(path, connection, None)
+            connection.close()
+            raise StoreMistake(f"another version of Tinygram wrote {path}: export it with that one")
 
     @classmethod
     def to_write(cls, path: Path) -> Self:
-        """Open for writing, made if need be. StoreError when another process is writing to it."""
+        """Open for writing, made if need be. StoreError when another process is writing to it.
+
+        A store whose tables another version of Tinygram laid out is set aside as PATH.1, and a new one is begun.
+        """
         with _explained(path):
             path.parent.mkdir(parents=True, exist_ok=True)
+            _refuse_folder(path)
             lock = _lock(path)
             try:
                 connection = sqlite3.connect(path, isolation_level=None)
-                _check_ours(path, connection)
+                if _layout(path, connection) not in (None, LAYOUT):
+                    _set_aside(path, connection)
+                    connection = sqlite3.connect(path, isolation_level=None)
                 connection.execute("PRAGMA journal_mode = WAL")
                 connection.execute("PRAGMA synchronous = NORMAL")
                 connection.executescript(
                     f"BEGIN IMMEDIATE; {SCHEMA} PRAGMA application_id = {APPLICATION_ID};"
-                    f"PRAGMA user_version = {SCHEMA_VERSION}; COMMIT"
+                    f"PRAGMA user_version = {LAYOUT}; COMMIT"
                 )
             except BaseException:
                 lock.close()
                 raise
             return cls(path, connection, lock)
+
+    @classmethod
+    def _empty(cls, path: Path) -> Self:
+        connection = sqlite3.connect(":memory:")
+        connection.executescript(SCHEMA)
+        return cls(path, connection, None)
 
     def __enter__(self) -> Self:
         return self
@@ -103,52 +106,90 @@ class Store:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
+        if self._lock is not None:
+            with suppress(sqlite3.Error):  # an onlooker, or a full disk: then the log stays beside it, which is as good
+                self._connection.execute("PRAGMA journal_mode = DELETE")
         self._connection.close()
         if self._lock is not None:
             self._lock.close()  # which releases it
 
+    # ---- writing
+
     def keep(self, key: Key, result: Result) -> None:
         """Commit a result. One that is there already stays: it is the same."""
-        marks = ", ".join("?" * (len(key) + len(_COLUMNS)))
-        with _explained(self.path):
-            self._connection.execute(f"INSERT OR IGNORE INTO run VALUES ({marks})", (*key, *astuple(result)))
+        marks = ", ".join("?" * (len(key) + len(RESULT_COLUMNS)))
+        self._insert(f"INSERT OR IGNORE INTO run VALUES ({marks})", (*key, *astuple(result)))
 
-    def note_points(self, plan: Plan) -> None:
-        """Record which scenario each of the plan's settings makes now."""
-        rows = [(plan.sweep.name, point.panel, point.label, point.scenario_hash) for point in plan.points]
+    def keep_failure(self, key: Key, message: str) -> None:
+        """Commit that a run met a limit of the model, which it would meet again."""
+        self._insert("INSERT OR IGNORE INTO failure VALUES (?, ?, ?, ?)", (*key, message))
+
+    def _insert(self, statement: str, row: Sequence[object]) -> None:
         with _explained(self.path):
-            self._connection.execute("BEGIN")
-            self._connection.executemany("INSERT OR REPLACE INTO point VALUES (?, ?, ?, ?)", rows)
+            self._connection.execute(statement, row)
+
+    def note(self, plan: Plan, replications: Sequence[int]) -> None:
+        """Record what the plan asks for now: its points in their order, each with how many of the first seeds."""
+        name, first = plan.sweep.name, plan.sweep.seed
+        rows = _point_rows(plan, replications)
+        with _explained(self.path):
+            self._connection.execute("BEGIN IMMEDIATE")
+            self._connection.execute("INSERT OR REPLACE INTO plan VALUES (?, ?, ?)", (name, plan.version, first))
+            self._connection.execute("DELETE FROM point WHERE sweep = ?", (name,))
+            self._connection.executemany("INSERT INTO point VALUES (?, ?, ?, ?, ?, ?)", rows)
             self._connection.execute("COMMIT")
+
+    # ---- reading
+
+    def has_noted(self, plan: Plan, replications: Sequence[int]) -> bool:
+        """Is this what `note` recorded last?"""
+        name = plan.sweep.name
+        noted = self.rows("SELECT version, seed FROM plan WHERE sweep = ?", name)
+        points = self.rows("SELECT * FROM point WHERE sweep = ? ORDER BY position", name)
+        return noted == [(plan.version, plan.sweep.seed)] and points == _point_rows(plan, replications)
 
     def results(self, version: str) -> dict[Key, Result]:
         """Every result of this version of the model."""
-        query = f"SELECT scenario_hash, seed, {', '.join(_COLUMNS)} FROM run WHERE version = ?"
-        with _explained(self.path):
-            rows = self._connection.execute(query, (version,)).fetchall()
+        rows = self.rows(f"SELECT scenario_hash, seed, {', '.join(RESULT_COLUMNS)} FROM run WHERE version = ?", version)
         return {Key(row[0], row[1], version): Result(*row[2:]) for row in rows}
+
+    def failures(self, version: str) -> dict[Key, str]:
+        """What stopped the runs that met a limit under this version of the model."""
+        rows = self.rows("SELECT scenario_hash, seed, message FROM failure WHERE version = ?", version)
+        return {Key(found, seed, version): message for found, seed, message in rows}
 
     def runs(self) -> dict[str, set[tuple[str, int]]]:
         """The (scenario hash, seed) that are done, by version of the model."""
         done: dict[str, set[tuple[str, int]]] = {}
-        with _explained(self.path):
-            for version, scenario_hash, seed in self._connection.execute(
-                "SELECT version, scenario_hash, seed FROM run"
-            ):
-                done.setdefault(version, set()).add((scenario_hash, seed))
+        for version, scenario_hash, seed in self.rows("SELECT version, scenario_hash, seed FROM run"):
+            done.setdefault(version, set()).add((scenario_hash, seed))
         return done
 
     def points(self, sweep: str) -> dict[tuple[str, str], str]:
         """The scenario hash that each (panel, settings) of a sweep made when it was last run."""
-        query = "SELECT panel, settings, scenario_hash FROM point WHERE sweep = ?"
-        with _explained(self.path):
-            return {(panel, label): found for panel, label, found in self._connection.execute(query, (sweep,))}
+        rows = self.rows("SELECT panel, settings, scenario_hash FROM point WHERE sweep = ?", sweep)
+        return {(panel, label): found for panel, label, found in rows}
 
     def seconds_a_run(self, version: str) -> float | None:
         """Mean time a run of this version took, in s; None before the first."""
+        [(mean,)] = self.rows("SELECT avg(wall_ns) FROM run WHERE version = ?", version)
+        return None if mean is None else float(mean) / 1e9
+
+    def rows(self, query: str, *parameters: object) -> list[tuple[Any, ...]]:
+        """What a query of the public tables finds."""
+        return list(self.each(query, *parameters))
+
+    def each(self, query: str, *parameters: object) -> Iterator[tuple[Any, ...]]:
+        """The same, a row at a time."""
         with _explained(self.path):
-            (mean,) = self._connection.execute("SELECT avg(wall_ns) FROM run WHERE version = ?", (version,)).fetchone()
-        return None if mean is None else mean / 1e9
+            yield from self._connection.execute(query, parameters)
+
+
+def _point_rows(plan: Plan, replications: Sequence[int]) -> list[tuple[Any, ...]]:
+    return [
+        (plan.sweep.name, position, point.panel, point.label, point.scenario_hash, seeds)
+        for position, (point, seeds) in enumerate(zip(plan.points, replications, strict=True))
+    ]
 
 
 def _lock(path: Path) -> IO[str]:
@@ -171,14 +212,32 @@ def _lock(path: Path) -> IO[str]:
     return lock
 
 
-def _check_ours(path: Path, connection: sqlite3.Connection) -> None:
+def _refuse_folder(path: Path) -> None:
+    if path.is_dir():
+        raise StoreMistake(f"{path} is a folder: give --store the name of a file")
+
+
+def _open_to_read(path: Path) -> sqlite3.Connection:
+    _refuse_folder(path)
+    return sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro", uri=True)
+
+
+def _layout(path: Path, connection: sqlite3.Connection) -> int | None:
+    """Which tables it has, None for none yet. StoreMistake when it is somebody else's database."""
     (application,) = connection.execute("PRAGMA application_id").fetchone()
-    (schema,) = connection.execute("PRAGMA user_version").fetchone()
+    (layout,) = connection.execute("PRAGMA user_version").fetchone()
     (tables,) = connection.execute("SELECT count(*) FROM sqlite_master").fetchone()
     if tables and application != APPLICATION_ID:
-        raise StoreError(f"{path} is a database, but not a store of Tinygram: give another --store")
-    if schema > SCHEMA_VERSION:
-        raise StoreError(f"{path} was written by a later Tinygram: upgrade, or give another --store")
+        raise StoreMistake(f"{path} is a database, but not a store of Tinygram: give another --store")
+    return int(layout) if tables else None
+
+
+def _set_aside(path: Path, connection: sqlite3.Connection) -> None:
+    """Rename a store, its log merged into it, to the first free PATH.1, PATH.2, ..."""
+    connection.execute("PRAGMA journal_mode = DELETE")
+    connection.close()
+    number = next(n for n in count(1) if not path.with_name(f"{path.name}.{n}").exists())
+    path.rename(path.with_name(f"{path.name}.{number}"))
 
 
 @contextmanager
@@ -188,14 +247,16 @@ def _explained(path: Path) -> Iterator[None]:
         yield
     except sqlite3.Error as error:
         code = getattr(error, "sqlite_errorcode", 0) & 0xFF
-        if code == sqlite3.SQLITE_FULL:
-            why = "no space left for it; all that was reported done is kept: make room and repeat the command"
-        elif code == sqlite3.SQLITE_NOTADB:
-            why = "it is not a database: give another --store"
-        elif code == sqlite3.SQLITE_CORRUPT:
-            why = "it is damaged: move it away and repeat the command"
-        else:
-            why = f"{error}: check the path and its permissions, or give another --store"
-        raise StoreError(f"cannot use the store {path}: {why}") from error
+        if code in _FULL:
+            raise StoreError(
+                f"the disk takes no more of the store {path} ({error}): make room and repeat the command; "
+                "all that was reported done is kept"
+            ) from error
+        if code == sqlite3.SQLITE_CORRUPT:
+            raise StoreError(f"the store {path} is damaged: move it away and repeat the command") from error
+        why = "it is not a database" if code == sqlite3.SQLITE_NOTADB else str(error)
+        raise StoreMistake(f"cannot use the store {path} ({why}): check the path, or give another --store") from error
     except OSError as error:
-        raise StoreError(f"cannot use the store {path}: {error.strerror or error}: give another --store") from error
+        why = error.strerror or str(error)
+        kind = StoreError if error.errno in (ENOSPC, EDQUOT, EFBIG) else StoreMistake
+        raise kind(f"cannot use the store {path} ({why}): check the path, or give another --store") from error

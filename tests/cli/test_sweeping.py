@@ -74,6 +74,23 @@ def test_load_finds_the_load_or_ends_with_1(capsys: pytest.CaptureFixture[str]):
     assert main([*search, "--slo", "p99 < 1ms"]) == 1
 
 
+def test_export_prints_or_saves_the_rows_and_says_what_is_missing(
+    arguments: Arguments, capsys: pytest.CaptureFixture[str], tmp_path: Path
+):
+    export = ["export", "--store", arguments[2]]
+    assert main(["sweep", *arguments, "--set", "workload.load=1"]) == 0
+    capsys.readouterr()
+    assert main(export) == 0
+    captured = capsys.readouterr()
+    assert captured.err.splitlines() == ["4 rows"]
+    assert len(captured.out.splitlines()) == 5
+    assert main([*export, "-o", str(tmp_path / "t.csv")]) == 0
+    assert (tmp_path / "t.csv").read_text() == captured.out
+    assert main([*export, "-o", str(tmp_path / "t.xls")]) == 2
+    assert main([*export, "-o", str(tmp_path / "no" / "t.csv")]) == 2
+    assert main(["export", "--store", str(tmp_path / "none")]) == 2
+
+
 @pytest.mark.parametrize(
     "wrong",
     [
@@ -94,5 +111,5 @@ def test_a_mistake_is_exit_code_2_and_words(wrong: list[str], capsys: pytest.Cap
 
 def test_a_store_that_cannot_be_used_is_words_too(arguments: Arguments, capsys: pytest.CaptureFixture[str]):
     Path(arguments[2]).mkdir()
-    assert main(["sweep", *arguments]) == 3
-    assert "give another --store" in capsys.readouterr().err
+    assert main(["sweep", *arguments]) == 2
+    assert "is a folder: give --store" in capsys.readouterr().err

@@ -8,57 +8,24 @@ import sqlite3
 import subprocess
 import sys
 import threading
-from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
-from experiments.sweep.errors import StoreError
+from experiments.sweep.errors import StoreError, StoreMistake
 from experiments.sweep.file import load_sweep, packaged, read_sweep
-from experiments.sweep.plan import Plan, grid, make_plan, standing
+from experiments.sweep.plan import grid, make_plan, standing
 from experiments.sweep.result import Result
 from experiments.sweep.runner import run_jobs
 from experiments.sweep.store import Store, default_store
-from sim.errors import Problem, ScenarioError
+from sim.errors import ScenarioError
 from sim.scenario import Scenario
-from tests.experiments.fake import measure, scenario_at
+from tests.experiments.fake import measure
+from tests.experiments.small_sweep import SWEEP, load, plan_of, run
 
 ROOT = Path(__file__).resolve().parents[2]
-
-SWEEP = b"""
-name = "small"
-base = "anything"
-replications = 3
-seed = 5
-slo = "p99 < 50ms"
-
-[set]
-workload.messages = 100
-
-[axes]
-workload.load = [1, 2, 4, 8]
-server.nodelay = [true, false]
-"""
-
-
-def load(source: str, overrides: Mapping[str, object]) -> Scenario:
-    """Scenarios of a load and a NODELAY setting; a load below 0 is a mistake."""
-    factor = overrides.get("workload.load", 1)
-    if not isinstance(factor, int | float) or factor < 0:
-        raise ScenarioError([Problem("--set workload.load", f"{factor} is no load", "write a number above 0")])
-    return replace(scenario_at(float(factor), nodelay=bool(overrides.get("server.nodelay"))), name=source)
-
-
-def plan_of(content: bytes = SWEEP) -> Plan:
-    return make_plan(read_sweep(content, "small", None), load)
-
-
-def run(plan: Plan, store: Store, workers: int = 2, simulate: object = measure) -> int:
-    outcome = run_jobs(standing(plan, store).to_do, store, simulate, ThreadPoolExecutor(workers), workers)  # type: ignore[arg-type]
-    return outcome.kept
-
 
 # ---- the file --------------------------------------------------------------------------------------------------------
 
@@ -181,7 +148,7 @@ def test_what_is_kept_is_what_was_measured(tmp_path: Path):
 def test_runs_of_an_older_model_or_of_other_settings_are_stale(tmp_path: Path):
     plan = plan_of()
     with Store.to_write(tmp_path / "s") as store:
-        store.note_points(plan)
+        store.note(plan, standing(plan, store).replications)
         run(plan, store)
         edited = replace(plan, version="another")
         assert (standing(edited, store).stale_code, standing(edited, store).done) == (24, 0)
@@ -200,8 +167,10 @@ def test_a_run_that_meets_a_limit_does_not_stop_the_others(tmp_path: Path):
     plan = plan_of(SWEEP.replace(b"[1, 2, 4, 8]", b"[1, 666, 8]"))
     with Store.to_write(tmp_path / "s") as store:
         outcome = run_jobs(plan.jobs(), store, measure, ThreadPoolExecutor(2), 2)
+        state = standing(plan, store)
     assert (outcome.kept, len(outcome.failures)) == (12, 6)
     assert "lower the load" in outcome.failures[0].message
+    assert (state.done, len(state.failures), len(state.to_do)) == (12, 6, 0)  # it would meet the limit again
 
 
 def test_a_bug_in_a_run_is_not_hidden(tmp_path: Path):
@@ -238,7 +207,7 @@ from concurrent.futures import ThreadPoolExecutor
 from experiments.sweep.runner import run_jobs
 from experiments.sweep.store import Store
 from tests.experiments.fake import measure
-from tests.experiments.test_sweep import SWEEP, plan_of
+from tests.experiments.small_sweep import SWEEP, plan_of
 import time
 def slow(scenario, seed):
     time.sleep(0.01)
@@ -279,7 +248,7 @@ def test_a_full_disk_is_said_and_loses_nothing(tmp_path: Path):
     with Store.to_write(tmp_path / "s") as store:
         (pages,) = store._connection.execute("PRAGMA page_count").fetchone()
         store._connection.execute(f"PRAGMA max_page_count = {pages + 10}")
-        with pytest.raises(StoreError, match="no space left"):
+        with pytest.raises(StoreError, match="takes no more"):
             run(plan, store)
         kept = len(store.results(plan.version))
     with Store.to_write(tmp_path / "s") as store:
@@ -288,19 +257,42 @@ def test_a_full_disk_is_said_and_loses_nothing(tmp_path: Path):
 
 
 def test_what_is_no_store_is_left_alone(tmp_path: Path):
-    text, foreign, later = tmp_path / "text", tmp_path / "foreign", tmp_path / "later"
+    text, foreign = tmp_path / "text", tmp_path / "foreign"
     text.write_text("no database at all, but long enough to look at " * 20)
     with sqlite3.connect(foreign) as connection:
         connection.execute("CREATE TABLE mine (x)")
-    Store.to_write(later).__exit__(None, None, None)
-    with sqlite3.connect(later) as connection:
-        connection.execute("PRAGMA user_version = 99")
-    for path, words in ((text, "not a database"), (foreign, "not a store of Tinygram"), (later, "later Tinygram")):
-        for opening in (Store.to_write, Store.to_read):
-            with pytest.raises(StoreError, match=words):
+    for path, words in ((text, "not a database"), (foreign, "not a store of Tinygram"), (tmp_path, "a folder")):
+        for opening in (Store.to_write, Store.to_read, Store.to_export):
+            with pytest.raises(StoreMistake, match=words):
                 opening(path)
-    with pytest.raises(StoreError, match="--store"):
+    with pytest.raises(StoreMistake, match="--store"):
         Store.to_write(Path("/proc/nothing/here"))
+    with pytest.raises(StoreMistake, match="there is no store"):
+        Store.to_export(tmp_path / "none")
+
+
+def test_a_store_of_another_layout_is_set_aside_with_all_it_holds(tmp_path: Path):
+    path, plan = tmp_path / "s", plan_of()
+    for number in (1, 2):
+        with Store.to_write(path) as store:
+            run(plan, store)
+        with sqlite3.connect(path) as connection:
+            connection.execute("PRAGMA user_version = 99")
+        with Store.to_read(path) as store:
+            assert len(standing(plan, store).to_do) == 24
+        with pytest.raises(StoreMistake, match="another version"):
+            Store.to_export(path)
+        with Store.to_write(path) as store:
+            assert len(standing(plan, store).to_do) == 24
+        with sqlite3.connect(f"{path}.{number}") as connection:
+            assert connection.execute("SELECT count(*) FROM run").fetchone() == (24,)
+
+
+def test_a_store_nobody_writes_to_is_a_single_file(tmp_path: Path):
+    with Store.to_write(tmp_path / "s") as store:
+        run(plan_of(), store)
+        assert (tmp_path / "s-wal").exists()
+    assert {file.name for file in tmp_path.iterdir()} == {"s", "s.lock"}
 
 
 def test_a_store_that_does_not_exist_reads_as_empty_and_is_not_made(tmp_path: Path):
