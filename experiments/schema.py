@@ -159,14 +159,14 @@ def _edge(annotation: Any, key: str, default: object) -> Any:
     if origin is Literal:
         return annotation
     if is_dataclass(annotation) and isinstance(annotation, type):
-        return _table(annotation, default)
+        return table_model(annotation, default)
     if annotation is int:
         return Annotated[int, BeforeValidator(count(0, 65_535 if key.endswith("port") else COUNT_MAX))]
     return Annotated[annotation, Strict()]
 
 
 @cache
-def _table(cls: type, default: object) -> type[BaseModel]:
+def table_model(cls: type, default: object) -> type[BaseModel]:
     """A model of one dataclass; `default` (an instance or None) supplies the values a file leaves out."""
     from pydantic import ConfigDict, create_model
 
@@ -182,7 +182,7 @@ def _table(cls: type, default: object) -> type[BaseModel]:
 @cache
 def scenario_model() -> type[BaseModel]:
     """The model of a whole scenario (network shorthands already expanded)."""
-    return _table(Scenario, Scenario())
+    return table_model(Scenario, Scenario())
 
 
 def build(cls: type[T], model: object) -> T:
@@ -194,20 +194,29 @@ def build(cls: type[T], model: object) -> T:
     for field in fields(cls):  # type: ignore[arg-type]
         value = getattr(model, field.name)
         inner = next((a for a in (hints[field.name], *get_args(hints[field.name])) if is_dataclass(a)), None)
-        values[field.name] = build(inner, value) if inner is not None and value is not None else value  # type: ignore[arg-type]
+        if inner is None or value is None:
+            values[field.name] = value
+        elif isinstance(value, tuple):
+            values[field.name] = tuple(build(inner, entry) for entry in value)  # type: ignore[arg-type]
+        else:
+            values[field.name] = build(inner, value)  # type: ignore[arg-type]
     return cls(**values)
 
 
 # ---- complaints ------------------------------------------------------------------------------------------------------
 
 
-def known_keys(loc: Loc) -> list[str]:
-    """The keys the table at `loc` may have."""
-    cls: Any = Scenario
+def known_keys(loc: Loc, root: type = Scenario) -> list[str]:
+    """The keys the table at `loc` of a `root` may have."""
+    cls: Any = root
     for step in loc:
-        hint = get_type_hints(cls).get(str(step)) if is_dataclass(cls) else None
+        if isinstance(step, int):
+            continue  # an entry of a list of tables
+        hint = get_type_hints(cls).get(step) if is_dataclass(cls) else None
         cls = next((a for a in (hint, *get_args(hint)) if is_dataclass(a)), None)
     names = [f.name for f in fields(cls)] if cls is not None else []
+    if root is not Scenario:
+        return names
     if loc == ():
         names.append("base")
     if loc == ("network",):
@@ -224,11 +233,11 @@ def _homes(key: str) -> list[str]:
     return [".".join(map(str, (*t, key))) for t in tables if key in known_keys(t)]
 
 
-def _unknown(loc: Loc) -> tuple[str, str]:
+def _unknown(loc: Loc, root: type) -> tuple[str, str]:
     table, key = loc[:-1], str(loc[-1])
-    names = known_keys(table)
+    names = known_keys(table, root)
     near = get_close_matches(key, names, n=1, cutoff=0.6)
-    homes = _homes(key)
+    homes = _homes(key) if root is Scenario else []
     if homes:
         cure = f"it belongs elsewhere: {' or '.join(homes)}"
     elif near:
@@ -238,12 +247,12 @@ def _unknown(loc: Loc) -> tuple[str, str]:
     return f"unknown key {key!r}", cure
 
 
-def failures(error: ValidationError) -> Iterator[tuple[Loc, str, str]]:
-    """Each mistake pydantic found as (where, what is wrong, the cure)."""
+def failures(error: ValidationError, root: type = Scenario) -> Iterator[tuple[Loc, str, str]]:
+    """Each mistake pydantic found in a table of `root` as (where, what is wrong, the cure)."""
     for detail in error.errors(include_url=False):
         loc, kind, given = detail["loc"], detail["type"], detail["input"]
         if kind == "extra_forbidden":
-            yield (loc, *_unknown(loc))
+            yield (loc, *_unknown(loc, root))
         elif kind == "literal_error":
             expected = detail["ctx"]["expected"]
             choices = [word.strip("'") for word in expected.replace(" or ", ", ").split(", ")]
@@ -261,7 +270,7 @@ def failures(error: ValidationError) -> Iterator[tuple[Loc, str, str]]:
             pair = loc[:-1] if kind == "missing" else loc
             yield pair, "wrong number of entries", "write pairs, like ['10ms', '512B']"
         elif kind in {"model_type", "model_attributes_type", "dict_type"}:
-            name, keys = ".".join(map(str, loc)), ", ".join(known_keys(loc))
+            name, keys = ".".join(map(str, loc)), ", ".join(known_keys(loc, root))
             yield loc, f"{given!r} is not a table", f"write [{name}] with keys {keys}"
         else:
             yield loc, f"{given!r}: {detail['msg'].lower()}", ""

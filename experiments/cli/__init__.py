@@ -20,7 +20,7 @@ from cyclopts import App, CycloptsError
 
 from experiments.cli.common import BUG, INTERRUPTED, LIMIT, OK, PIPE_CLOSED, USAGE, version
 
-GROUPS = ("presets", "run", "explain", "compare", "sweep", "hostfit", "theory", "groundtruth", "packetdrill")
+GROUPS = ("presets", "run", "explain", "compare", "sweep", "hostfit", "theory", "system", "groundtruth", "packetdrill")
 """Modules of this package, in the order of the help page."""
 
 HELP = (

@@ -1,0 +1,1 @@
+"""Systems of queues in tandem: files, presets and what `tinygram system` prints."""
