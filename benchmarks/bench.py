@@ -1,6 +1,6 @@
 """Measure everything, print the table: `python -m benchmarks.bench [--quick] [--keep] [--json]`.
 
---quick leaves out what takes long: the cold start (a minute) and the sweep. --keep writes the figures into `results/`
+--quick leaves out the cold start and the sweep, which take long. --keep writes the figures into `results/`
 and the table into the manual. This process imports nothing large, since a child's peak memory includes its parent's.
 """
 

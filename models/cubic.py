@@ -42,12 +42,12 @@ CUBE_ROOTS = (
 def cubic_root(a: int) -> int:
     """Cube root of a 64-bit number, within a fraction of a percent: six leading bits looked up, one Newton step."""
     if a < 64:
-        return (CUBE_ROOTS[a] + 35) >> 6
+        return (CUBE_ROOTS[a & 63] + 35) >> 6
     bits = 0
     while a >> bits:
         bits += 1
     b = ((bits * 84) >> 8) - 1
-    x = ((CUBE_ROOTS[a >> (3 * b)] + 10) << b) >> 6
+    x = ((CUBE_ROOTS[(a >> (3 * b)) & 63] + 10) << b) >> 6
     x = 2 * x + a // (x * (x - 1))
     return (x * 341) >> 10
 

@@ -1,66 +1,72 @@
-"""The compiled world: the functions of `models/` and `sim/loop.py`, unchanged, compiled by Numba over NumPy records.
+"""The compiled world: the functions of `models/` and `sim/loop.py`, unchanged, as machine code over NumPy records.
 
-Each rule module gets a twin namespace: the same code objects with globals of their own, in which every function is
-compiled. Only the entry points below are cached on disk. Numba does not notice edits in modules a cached function
-calls, so the cache directory is named by a hash of every source that was compiled and of the versions involved.
+`sim.translate` makes an object file of them, once; here it is kept, found again and called. It is named by a hash of
+every source that went into it, of the versions involved and of the processor, so an edit anywhere is seen. Loading it
+takes no compiler: Numba is imported only to make it.
 """
 
 from __future__ import annotations
 
+import ctypes
 import fcntl
 import hashlib
 import os
 import platform
+import subprocess
 import sys
-import types
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import cache
-from importlib import import_module
+from importlib.metadata import version
 from importlib.util import find_spec
 from pathlib import Path as FilePath
 from pkgutil import iter_modules
 from threading import Lock
 from typing import Any
 
-import numba
+import llvmlite.binding as llvm
 import numpy as np
 
 import models
 from models.state import Path, Record
 from sim.plain import fields
 
-ENTRY = "sim.loop"
-# Python calls only the entry point, so the rules need no wrappers of their own: that halves the time to compile.
-OPTIONS: dict[str, Any] = {"error_model": "numpy", "nogil": True, "no_cpython_wrapper": True, "no_cfunc_wrapper": True}
+SYMBOL = "tinygram_run"
+"""What the compiled `sim.loop.run` is called in the object file."""
+OPTIMISE_NOTHING = {"NUMBA_OPT": "0"}
+"""Numba translates; `sim.translate` optimises."""
+ROOT = FilePath(__file__).resolve().parent.parent
+
+States = np.ndarray[Any, np.dtype[Any]]
+Entry = Callable[[States, int, int], int]
 
 
-def rule_modules() -> list[str]:
-    """Every module whose functions are compiled."""
-    return [f"models.{m.name}" for m in iter_modules(models.__path__)] + [ENTRY]
+def source_modules() -> list[str]:
+    """Every module that decides what the compiled code is."""
+    rules = [f"models.{m.name}" for m in iter_modules(models.__path__)]
+    return [*rules, "sim.loop", "sim.compiled", "sim.translate", "sim.plain"]
 
 
 def source_hash() -> str:
-    """A name for exactly this code under exactly these versions."""
+    """A name for exactly this code under exactly these versions on exactly this kind of processor."""
     digest = hashlib.sha256()
-    for name in [*rule_modules(), "sim.compiled", "sim.entry", "sim.plain"]:
+    for name in source_modules():
         spec = find_spec(name)
         digest.update(name.encode() + b"\0" + FilePath(str(spec and spec.origin)).read_bytes())
-    for version in (numba.__version__, np.__version__, platform.python_version(), platform.machine(), OPTIONS):
-        digest.update(repr(version).encode())
+    for part in (*map(version, ("numba", "llvmlite", "numpy")), platform.python_version(), *processor()):
+        digest.update(part.encode() + b"\0")
     return digest.hexdigest()[:20]
 
 
-def cache_directory() -> FilePath:
-    """Where compiled code is kept: $TINYGRAM_CACHE, else the user's cache directory."""
+def object_file() -> FilePath:
+    """Where the compiled code is kept: under $TINYGRAM_CACHE, else in the user's cache directory."""
     base = os.environ.get("TINYGRAM_CACHE") or os.environ.get("XDG_CACHE_HOME") or FilePath.home() / ".cache"
-    return FilePath(base) / "tinygram" / "compiled" / source_hash()
+    return FilePath(base) / "tinygram" / "compiled" / source_hash() / "loop.o"
 
 
 def is_cached() -> bool:
     """Will the next run start without compiling?"""
-    directory = cache_directory()
-    return directory.is_dir() and any(directory.rglob("*.nbi"))
+    return object_file().exists()
 
 
 @cache
@@ -78,42 +84,23 @@ def dtype(cls: type[Record]) -> np.dtype[Any]:
     return np.dtype(columns)
 
 
-def _twin(name: str, made: dict[str, dict[str, Any]], options: dict[str, Any]) -> dict[str, Any]:
-    """The compiled namespace of one module, its imports first."""
-    if name in made:
-        return made[name]
-    module = import_module(name)
-    space: dict[str, Any] = {"__name__": name + ".compiled", "__builtins__": __builtins__}
-    made[name] = space
-    for key, value in vars(module).items():
-        if isinstance(value, types.FunctionType):
-            if value.__module__ == name:
-                twin = types.FunctionType(value.__code__, space, key)
-                twin.__module__ = name  # where a cached function looks for its environment
-                space[key] = numba.njit(twin, **options)
-            elif value.__module__.startswith(("models.", "sim.")):
-                space[key] = _twin(value.__module__, made, options)[value.__name__]
-        elif isinstance(value, int | tuple):
-            space[key] = value
-    return space
+def allocate(n: int) -> States:
+    """States for n replications, all zero (pages are touched only as they are used)."""
+    return np.zeros(n, dtype(Path))
 
 
-@cache
-def loop() -> Any:
-    """The compiled `sim.loop.run`."""
-    return _twin(ENTRY, {}, OPTIONS)["run"]
+def processor() -> tuple[str, str, str]:
+    """This machine as LLVM sees it: triple, name, features."""
+    return llvm.get_process_triple(), llvm.get_host_cpu_name(), llvm.get_host_cpu_features().flatten()
 
 
-_compiling = Lock()
-
-
-def entry() -> Any:
-    """`run(states, i, budget) -> status` for one replication of an array of states; cached on disk.
-
-    The first use on a machine compiles, which is said on stderr; threads that come meanwhile wait.
-    """
-    with _compiling:
-        return _entry()
+def target_machine() -> Any:
+    """LLVM's code generator for this machine."""
+    llvm.initialize_native_target()
+    llvm.initialize_native_asmprinter()
+    triple, name, features = processor()
+    target = llvm.Target.from_triple(triple)
+    return target.create_target_machine(name, features, opt=3, codemodel="jitdefault", jit=True)
 
 
 @contextmanager
@@ -124,24 +111,52 @@ def alone(directory: FilePath) -> Iterator[None]:
         yield
 
 
+def build(path: FilePath) -> None:
+    """Make the object file, unless another process has; the compiler gets a process of its own."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with alone(path.parent):
+        if path.exists():
+            return
+        print("tinygram: compiling the model, once (about half a minute)", file=sys.stderr, flush=True)  # noqa: T201
+        search = os.pathsep.join([str(ROOT), *filter(None, sys.path)])
+        environment = {**os.environ, **OPTIMISE_NOTHING, "PYTHONPATH": search}
+        subprocess.run([sys.executable, "-P", "-m", "sim.translate", str(path)], env=environment, check=True)
+
+
+def load(path: FilePath) -> Entry:
+    """The entry point in the object file `path`."""
+    engine = llvm.create_mcjit_compiler(llvm.parse_assembly(""), target_machine())
+    engine.add_object_file(llvm.ObjectFileRef.from_path(str(path)))
+    engine.finalize_object()
+    prototype = ctypes.CFUNCTYPE(ctypes.c_int64, ctypes.c_void_p, ctypes.c_int64)
+    run = prototype(engine.get_function_address(SYMBOL))  # ctypes lets other threads go on while it runs
+
+    def entry(states: States, i: int, budget: int) -> int:
+        return int(run(states.ctypes.data + i * states.itemsize, budget))
+
+    entry.engine = engine  # type: ignore[attr-defined]  # the code lives as long as it does
+    return entry
+
+
+_compiling = Lock()
+
+
 @cache
-def _entry() -> Any:
-    directory = cache_directory()
-    directory.mkdir(parents=True, exist_ok=True)
-    config: Any = numba.config
-    config.CACHE_DIR = str(directory)
-    with alone(directory):
-        if not is_cached():
-            print("tinygram: compiling the model, once (about a minute)", file=sys.stderr, flush=True)  # noqa: T201
-        run: Any = import_module("sim.entry").run_one
-        run(allocate(1), 0, 0)
-    return run
+def _entry() -> Entry:
+    path = object_file()
+    if not path.exists():
+        build(path)
+    return load(path)
 
 
-def allocate(n: int) -> np.ndarray[Any, np.dtype[Any]]:
-    """States for n replications, all zero (pages are touched only as they are used)."""
-    return np.zeros(n, dtype(Path))
+def entry() -> Entry:
+    """`run(states, i, budget) -> status` for one replication of an array of states.
+
+    The first use on a machine compiles, which is said on stderr; threads that come meanwhile wait.
+    """
+    with _compiling:
+        return _entry()
 
 
 if __name__ == "__main__":
-    import_module("sim.compiled").entry()
+    entry()

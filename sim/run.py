@@ -34,7 +34,7 @@ BRIEF_MESSAGE = np.dtype([(n, np.int64) for n in ("index", "size", "intended_ns"
 """The same when only a summary is asked for."""
 
 COMPILED_FROM = 200_000
-"""`auto` compiles, which takes about a minute once, for runs of at least this many messages ..."""
+"""`auto` compiles, which takes about half a minute once, for runs of at least this many messages ..."""
 CACHED_FROM = 10_000
 """... and loads what was compiled before for runs of at least this many (or as many full segments)."""
 LARGEST_RUN = 1_000_000_000

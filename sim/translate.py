@@ -1,0 +1,129 @@
+"""From rules to machine code: each function of `models/` and `sim/loop.py` translated once, all optimised together.
+
+Numba translates Python to LLVM's language. Left to itself it then optimises every function with all that it calls, and
+its callers with all of that again. So here it is asked not to optimise (`NUMBA_OPT=0`, which has to be set before it
+is imported: `sim.compiled` gives this module a process of its own), and what it says about the entry point, which is
+the whole program, goes through LLVM once. LLVM then sees that no rule can fail and that nobody else calls them, drops
+what is not needed and inlines freely: a quarter faster, in less than half the time.
+
+Only documented interfaces are used: `njit` and `cfunc` with signatures, `inspect_llvm`, `llvmlite.binding`.
+"""
+
+from __future__ import annotations
+
+import dis
+import os
+import sys
+import types
+from importlib import import_module
+from pathlib import Path
+from typing import Any, get_type_hints
+
+import llvmlite.binding as llvm
+import numba
+
+from sim.compiled import SYMBOL, dtype, target_machine
+from sim.loop import run
+
+# Division by zero gives 0 and not an exception; no rule allocates, so nothing is counted; nobody calls one from Python.
+ENTRY_OPTIONS: dict[str, Any] = {"error_model": "numpy", "_nrt": False}
+RULE_OPTIONS: dict[str, Any] = {**ENTRY_OPTIONS, "no_cpython_wrapper": True, "no_cfunc_wrapper": True}
+
+Function = types.FunctionType
+
+
+def numba_type(hint: Any) -> Any:
+    """The type of a parameter or result annotated with `hint`."""
+    if hint is int:
+        return numba.types.int64
+    if hint is type(None):
+        return numba.types.void
+    return numba.from_dtype(dtype(hint))
+
+
+def signature(function: Function) -> Any:
+    """A function's annotations as Numba's signature."""
+    hints = get_type_hints(function)
+    result = numba_type(hints.pop("return"))
+    return result(*map(numba_type, hints.values()))
+
+
+def callees(function: Function) -> dict[str, Function]:
+    """The functions that `function` calls, under the names it calls them by."""
+    names = {i.argval for i in dis.get_instructions(function) if i.opname == "LOAD_GLOBAL"}
+    known = vars(import_module(function.__module__))
+    return {name: known[name] for name in sorted(names) if isinstance(known.get(name), Function)}
+
+
+class Twins:
+    """The same code objects with globals of their own, in which every function is compiled."""
+
+    def __init__(self) -> None:
+        self.globals: dict[str, dict[str, Any]] = {}
+        self.rules: dict[Function, Any] = {}
+
+    def space(self, name: str) -> dict[str, Any]:
+        """The globals of module `name`'s twins: at first its constants."""
+        if name not in self.globals:
+            constants = {k: v for k, v in vars(import_module(name)).items() if isinstance(v, int | tuple)}
+            self.globals[name] = {"__name__": name, "__builtins__": __builtins__, **constants}
+        return self.globals[name]
+
+    def twin(self, function: Function) -> Function:
+        """`function`, calling compiled functions."""
+        space = self.space(function.__module__)
+        space.update({name: self.rule(callee) for name, callee in callees(function).items()})
+        return Function(function.__code__, space, function.__name__)
+
+    def rule(self, function: Function) -> Any:
+        """The compiled `function`, those it calls first."""
+        if function not in self.rules:
+            self.rules[function] = numba.njit(signature(function), **RULE_OPTIONS)(self.twin(function))
+        return self.rules[function]
+
+
+def translate(entry: Any) -> Any:
+    """The LLVM module of `entry` and all it reaches, where only `entry` can be seen from outside, as `SYMBOL`."""
+    compiled = numba.cfunc(signature(entry), **ENTRY_OPTIONS)(Twins().twin(entry))
+    module = llvm.parse_assembly(compiled.inspect_llvm())
+    for symbol in [*module.functions, *module.global_variables]:
+        if not symbol.is_declaration:
+            symbol.linkage = "internal"
+    for function in module.functions:
+        if not function.is_declaration:
+            function.add_function_attribute("inlinehint")
+    visible = module.get_function(compiled.native_name)
+    visible.name = SYMBOL
+    visible.linkage = "external"
+    return module
+
+
+def optimise(module: Any, machine: Any) -> None:
+    """LLVM's -O3; nothing here is worth vectorising."""
+    tuning = llvm.create_pipeline_tuning_options(speed_level=3)
+    tuning.loop_vectorization = False
+    tuning.slp_vectorization = False
+    builder = llvm.create_pass_builder(machine, tuning)
+    builder.getModulePassManager().run(module, builder)
+
+
+def check_closed(module: Any) -> None:
+    """The program calls nothing outside itself. What it calls in vain is an exception's machinery."""
+    outside = [f.name for f in module.functions if f.is_declaration and not f.name.startswith("llvm.")]
+    if outside:
+        raise AssertionError(f"a rule can raise an exception: the compiled loop calls {', '.join(outside)}")
+
+
+def build(path: Path) -> None:
+    """Compile the loop into the object file `path`, which appears complete or not at all."""
+    machine = target_machine()
+    module = translate(run)
+    optimise(module, machine)
+    check_closed(module)
+    unfinished = path.with_suffix(f".{os.getpid()}")
+    unfinished.write_bytes(machine.emit_object(module))
+    unfinished.replace(path)
+
+
+if __name__ == "__main__":
+    build(Path(sys.argv[1]))

@@ -1,0 +1,85 @@
+"""The compiled code is kept under a name that says what it was made of, and is closed in itself."""
+
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+pytest.importorskip("numba")
+
+import llvmlite.binding as llvm
+
+from models.state import Host
+from models.timers import jiffies
+from sim import compiled, translate
+
+ROOT = Path(compiled.__file__).parent.parent
+NAMED = "from sim import compiled; print(compiled.object_file())"
+
+
+@pytest.fixture
+def copy(tmp_path: Path) -> Path:
+    for package in ("models", "sim"):
+        shutil.copytree(ROOT / package, tmp_path / package, ignore=shutil.ignore_patterns("__pycache__"))
+    return tmp_path
+
+
+def name_of(tree: Path) -> str:
+    environment = {**os.environ, "PYTHONPATH": str(tree)}
+    command = [sys.executable, "-P", "-c", NAMED]
+    return subprocess.run(command, env=environment, capture_output=True, text=True, check=True).stdout
+
+
+@pytest.mark.parametrize("file", ["models/nagle.py", "models/state.py", "sim/loop.py", "sim/translate.py"])
+def test_an_edit_anywhere_gives_another_name(copy: Path, file: str) -> None:
+    before = name_of(copy)
+    assert name_of(copy) == before
+    with (copy / file).open("a") as source:
+        source.write("\nEDITED = 1\n")
+    assert name_of(copy) != before
+
+
+def test_every_module_the_loop_reaches_is_in_the_name() -> None:
+    reached, todo = set(), [translate.run]
+    while todo:
+        function = todo.pop()
+        if function not in reached:
+            reached.add(function)
+            todo += translate.callees(function).values()
+    assert {f.__module__ for f in reached} <= set(compiled.source_modules())
+
+
+def test_another_processor_gives_another_name(monkeypatch: pytest.MonkeyPatch) -> None:
+    before = compiled.source_hash()
+    monkeypatch.setattr(compiled, "processor", lambda: ("x86_64", "8086", ""))
+    assert compiled.source_hash() != before
+
+
+def test_only_the_entry_can_be_seen_from_outside() -> None:
+    module = translate.translate(jiffies)
+    seen = [f.name for f in module.functions if not f.is_declaration and f.linkage == llvm.Linkage.external]
+    assert seen == [compiled.SYMBOL]
+
+
+def may_fail(host: Host, now: int) -> int:
+    return (1, 2, 3)[now] + host.tick
+
+
+def test_a_rule_that_can_raise_an_exception_is_refused() -> None:
+    machine = compiled.target_machine()
+    fine, bad = translate.translate(jiffies), translate.translate(may_fail)
+    for module in (fine, bad):
+        translate.optimise(module, machine)
+    translate.check_closed(fine)
+    with pytest.raises(AssertionError, match="a rule can raise"):
+        translate.check_closed(bad)
+
+
+def test_a_failed_build_leaves_nothing_behind(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(translate, "run", may_fail)
+    with pytest.raises(AssertionError):
+        translate.build(tmp_path / "loop.o")
+    assert not list(tmp_path.iterdir())
