@@ -11,8 +11,9 @@ from difflib import get_close_matches
 
 from models.profiles import HOSTS
 from models.state import STREAMS
-from sim.errors import Problem
+from sim.errors import Problem, ScenarioError
 from sim.scenario import DEFAULT_MESSAGES, Direction, Framing, Host, Scenario, Spikes, Workload, uses_http2
+from sim.system import hz, system
 
 PIECES_MAX = 16  # writes a request or reply may take (models.state.Writer.cut)
 STALLS_MAX = 64  # models.state.Link.stall
@@ -265,10 +266,7 @@ def _spikes(c: Complaints, s: Spikes, at: Path) -> None:
 
 
 def _host(c: Complaints, h: Host, at: Path) -> None:
-    if not 10 <= h.hz <= 10_000:
-        c.add((*at, "hz"), f"{h.hz} ticks a second", "kernels are built with HZ = 100, 250, 300 or 1000")
-    if h.tick_phase is not None and h.tick_phase >= 1_000_000_000 // h.hz:
-        c.add((*at, "tick_phase"), "longer than a tick", f"a phase below {1_000_000_000 // h.hz} ns", (*at, "hz"))
+    _system(c, h, at)
     if h.profile not in HOSTS:
         near = get_close_matches(h.profile, HOSTS, n=1)
         cure = f"did you mean {near[0]!r}? " if near else ""
@@ -288,6 +286,19 @@ def _host(c: Complaints, h: Host, at: Path) -> None:
             f"at least the mtu, '{h.mtu}B'",
             (*at, "mtu"),
         )
+
+
+def _system(c: Complaints, h: Host, at: Path) -> None:
+    try:
+        ticks = hz(h)
+        system(h.os)
+    except ScenarioError as error:
+        c.add((*at, "os"), error.problems[0].problem, error.problems[0].cure)
+        return
+    if not 10 <= ticks <= 10_000:
+        c.add((*at, "hz"), f"{ticks} ticks a second", "kernels are built with HZ = 100, 250, 300 or 1000")
+    elif h.tick_phase is not None and h.tick_phase >= 1_000_000_000 // ticks:
+        c.add((*at, "tick_phase"), "longer than a tick", f"a phase below {1_000_000_000 // ticks} ns", (*at, "hz"))
 
 
 def _sysctls(c: Complaints, h: Host, at: Path) -> None:

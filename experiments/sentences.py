@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from experiments.freed import Case, data_segments
+from sim.system import nagle
 from sim.units import DURATION, RATE, SIZE
 
 OWN_SPIKE, STALL, BEHIND_SPIKE = 1, 2, 3  # models.state.Packet.hit
@@ -20,10 +21,11 @@ def _rate(case: Case) -> str:
 
 
 def _nagle(case: Case) -> str:
-    if case.host.nagle == "rfc896":
-        rule = "earlier data was unacknowledged"
-    else:
-        rule = "an earlier small segment was unacknowledged"
+    rule = {
+        "rfc896": "earlier data was unacknowledged",
+        "minshall": "an earlier small segment was unacknowledged",
+        "last-segment": "the last segment sent, a small one, was unacknowledged",
+    }[nagle(case.host)]
     return f"Nagle: it did not fill a segment, and {rule}: the {case.sender} waited for the ACK's round trip."
 
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from models.clocks import NOTHING, QUEUE_NOTHING
 from models.congestion import cc_init, cc_update_pacing_rate
-from models.constants import BBR, INFINITE_SSTHRESH, INITIAL_WINDOW
+from models.constants import BBR, INFINITE_SSTHRESH
 from models.delayed_ack import set_delack_limits
 from models.link import serialisation_ns
 from models.receive_window import tcp_init_buffer_space, tcp_select_initial_window, tcp_select_window
@@ -50,7 +50,7 @@ def one_way(l: Link, length: int, work: int) -> int:
 def established(e: Endpoint, now: int, rtt_us: int) -> None:
     """Socket state at the end of the handshake, at `now`."""
     set_delack_limits(e)
-    e.cwnd = INITIAL_WINDOW
+    e.cwnd = e.initcwnd
     e.cwnd_clamp = INFINITE_SSTHRESH
     e.ssthresh = INFINITE_SSTHRESH
     e.reordering = 3

@@ -45,6 +45,7 @@ NAGLE_PUSH = 4
 # Endpoint.nagle_rule
 MINSHALL = 0
 RFC896 = 1
+LAST_SEGMENT = 2
 
 # Writer.mode: where messages come from
 SCHEDULED = 0  # intended times, open loop

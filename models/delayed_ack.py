@@ -17,6 +17,9 @@ In the order of time: `data_received` notes a segment, `ack_check` acknowledges 
 data sent within ATO of receiving some enters interactive mode: `event_ack_sent` and `event_data_sent` in
 models/transmit.py.
 
+Other systems differ in constants of one simpler rule, `classic_check` (models/systems.py has them): every second
+segment at once, or every second full-sized one; else a timer of a fixed length, or the next beat of one for all.
+
 Linux: `tcp_event_data_recv()`, `tcp_measure_rcv_mss()`, `__tcp_ack_snd_check()` in tcp_input.c;
 `tcp_send_delayed_ack()` in tcp_output.c; `tcp_delack_timer_handler()` in tcp_timer.c; `__tcp_cleanup_rbuf()` in tcp.c.
 """
@@ -40,7 +43,6 @@ MSS_DEFAULT = 536  # TCP_MSS_DEFAULT
 MIN_MSS = 88  # TCP_MIN_MSS
 BARE_HEADER = 20
 ACK_THRESHOLD = 3  # TCP_FASTRETRANS_THRESH
-RFC1122_TIMER = 200_000_000  # BSD's classic value, below RFC 1122's 0.5 s
 
 
 def increase_quickack(e: Endpoint) -> None:
@@ -130,8 +132,8 @@ def must_ack_now(e: Endpoint) -> int:
 
 def ack_check(e: Endpoint, l: Link, now: int) -> None:
     """A segment was processed and an ACK is still due: send it, compress it, or delay it."""
-    if e.rfc1122:
-        rfc1122_check(e, l, now)
+    if e.classic_ack:
+        classic_check(e, l, now)
     elif must_ack_now(e):
         if e.owned:
             e.ack_deferred = 1
@@ -221,11 +223,14 @@ def ack_on_read(e: Endpoint, l: Link, now: int, copied: int) -> None:
     """`__tcp_cleanup_rbuf()`: the application read `copied` bytes; does that owe the peer an ACK or a window?"""
     time_to_ack = 0
     drained = e.rmem_alloc == 0
-    if e.ack_sched:
+    if e.ack_sched and e.classic_ack:
+        if copied > 0 and e.ack_read and e.ack_pushed and drained:
+            time_to_ack = 1
+    elif e.ack_sched:
         pushed = e.ack_pushed2 or (e.ack_pushed and in_pingpong(e) == 0)
         if e.rcv_nxt - e.rcv_wup > e.rcv_mss:
             time_to_ack = 1
-        elif copied > 0 and pushed and drained and e.rfc1122 == 0:
+        elif copied > 0 and pushed and drained:
             time_to_ack = 1
     if copied > 0 and time_to_ack == 0:
         window = tcp_receive_window(e)
@@ -256,12 +261,40 @@ def set_quickack(e: Endpoint, l: Link, now: int, on: int) -> None:
         ack_on_read(e, l, now, 1)
 
 
-def rfc1122_check(e: Endpoint, l: Link, now: int) -> None:
-    """The textbook receiver: every second full-sized segment at once, anything else after 200 ms."""
-    if e.ack_now or e.ooo_len or e.rcv_nxt - e.rcv_wup >= 2 * e.rcv_mss:
+def must_ack_classic(e: Endpoint) -> int:
+    """The classic rule's reasons not to delay: a gap or a duplicate, the start, a count, a push."""
+    new_data = e.rcv_nxt > e.unacked_to
+    if e.ack_now or e.ooo_len or not new_data:
+        return 1
+    if e.ack_start > 0:
+        e.ack_start -= 1
+        return 1
+    if e.ack_segments and e.unacked_segs >= e.ack_segments:
+        return 1
+    if e.ack_push and e.ack_pushed:
+        return 1
+    return 1 if e.ack_full and e.rcv_nxt - e.rcv_wup >= e.ack_full * e.rcv_mss + e.ack_beyond else 0
+
+
+def classic_deadline(e: Endpoint, now: int) -> int:
+    """When the timer armed now fires: after its length, or at that many beats of the host's heartbeat."""
+    if e.delack_grid == 0:
+        return now + e.delack_ns
+    beats = (now + e.host.phase) // e.delack_grid + e.delack_ns // e.delack_grid
+    return beats * e.delack_grid - e.host.phase
+
+
+def classic_check(e: Endpoint, l: Link, now: int) -> None:
+    """RFC 1122's receiver, and with other constants BSD's, macOS's and Windows': a count, else a timer."""
+    if e.rcv_wup != e.unacked_from:
+        e.unacked_from = e.rcv_wup
+        e.unacked_segs = 0
+    e.unacked_segs += 1
+    if must_ack_classic(e):
         send_ack(e, l, now)
     elif e.delack_at == INF:
-        e.delack_at = now + RFC1122_TIMER
+        e.delack_at = classic_deadline(e, now)
+    e.unacked_to = e.rcv_nxt
 
 
 def min_rto_jiffies(e: Endpoint) -> int:

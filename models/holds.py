@@ -8,7 +8,7 @@ the way back.
 from __future__ import annotations
 
 from models.clocks import switch
-from models.constants import RFC896
+from models.constants import MINSHALL
 from models.state import CWND, DELAYED_ACK, NAGLE, PACING, Endpoint
 
 
@@ -16,9 +16,9 @@ def holder(e: Endpoint) -> int:
     """The ACK number that would release the head."""
     if e.held_by == CWND:
         return e.snd_una + 1
-    if e.nagle_rule == RFC896:
-        return e.snd_nxt
-    return e.snd_sml
+    if e.nagle_rule == MINSHALL:
+        return e.snd_sml
+    return e.snd_nxt
 
 
 def blame(e: Endpoint, peer: Endpoint, now: int) -> None:

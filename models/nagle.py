@@ -5,17 +5,19 @@ a segment smaller than the MSS. It comes back when everything is acknowledged, o
 
 Linux uses Greg Minshall's variant (draft-minshall-nagle-01): only an unacknowledged *small* segment holds the next
 small one. Full segments in flight do not, so the tail of a large write leaves at once if no earlier tail is waiting.
+macOS asks only about the *last* segment sent: if that was full, a small one may follow it.
 
 TCP_NODELAY (NAGLE_OFF) disables the rule. TCP_CORK (NAGLE_CORK) holds every small segment, in flight or not.
 NAGLE_PUSH is a one-shot permission: setting TCP_NODELAY grants it, and so does being in the middle of the queue,
 where a segment has no chance to grow.
 
-Linux: `tcp_nagle_test()`, `tcp_nagle_check()`, `tcp_minshall_check()`, `tcp_minshall_update()` in tcp_output.c.
+Linux: `tcp_nagle_test()`, `tcp_nagle_check()`, `tcp_minshall_check()`, `tcp_minshall_update()` in tcp_output.c. macOS:
+TF_MAXSEGSNT in XNU's `tcp_output()`.
 """
 
 from __future__ import annotations
 
-from models.constants import NAGLE_CORK, NAGLE_PUSH, RFC896
+from models.constants import LAST_SEGMENT, NAGLE_CORK, NAGLE_PUSH, RFC896
 from models.state import Endpoint
 
 
@@ -33,6 +35,8 @@ def holds_partial(e: Endpoint, nonagle: int) -> int:
         return 0
     if e.nagle_rule == RFC896:
         return 1
+    if e.nagle_rule == LAST_SEGMENT:
+        return 1 if e.snd_sml == e.snd_nxt else 0
     return small_segment_unacked(e)
 
 

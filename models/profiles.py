@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from models.facts import Fact, Profile, by_name
+
 HOSTS: dict[str, dict[str, int]] = {
     # An infinitely fast machine: only TCP and the network are left. For teaching and for closed forms.
     "ideal": {},
@@ -36,3 +38,20 @@ HOSTS: dict[str, dict[str, int]] = {
     },
 }  # fmt: skip
 """Profile name to costs; what is not named costs nothing."""
+
+_RECORDED = "precision figures and packet logs of the kernel recordings, tests/groundtruth/recordings"
+_FITTED = "tinygram fit-host, experiments/data/grpc-measured"
+
+_TITLES = {
+    "ideal": ("an infinitely fast machine", "costs nothing, for teaching and closed forms"),
+    "linux-vm": ("the machine of the kernel recordings: Linux 6.18, plain C programs", _RECORDED),
+    "grpc-go-host": ("grpc-go 1.63.0, Go 1.27.3, two cores of an AMD EPYC", _FITTED),
+    "grpc-go-1.33-host": ("grpc-go 1.33.3, Go 1.19.8, the same machine", _FITTED),
+    "grpc-go-1.85-host": ("grpc-go 1.85.0-dev, Go 1.27.3, the same machine", _FITTED),
+}
+
+MACHINES = by_name(
+    Profile(name, title, tuple(Fact(key, cost, source) for key, cost in HOSTS[name].items()))
+    for name, (title, source) in _TITLES.items()
+)
+"""The same with their sources, for listing."""

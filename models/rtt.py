@@ -60,7 +60,7 @@ def unbacked_rto(e: Endpoint) -> int:
 
 def set_rto(e: Endpoint) -> None:
     """The timeout that follows from the estimate; a backoff is forgotten with it."""
-    e.rto = min(unbacked_rto(e), e.rto_max)
+    e.rto = max(min(unbacked_rto(e), e.rto_max), e.rto_floor)
 
 
 def min_rtt_reset(e: Endpoint, t: int, us: int) -> None:

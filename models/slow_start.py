@@ -6,7 +6,7 @@ keeps its ten segments for ever. Unused window is taken back (RFC 2861). Linux: 
 
 from __future__ import annotations
 
-from models.constants import BBR, CA_CWR, CA_OPEN, CA_RECOVERY, INITIAL_WINDOW
+from models.constants import BBR, CA_CWR, CA_OPEN, CA_RECOVERY
 from models.state import Endpoint
 from models.timers import jiffies, usecs_to_jiffies
 
@@ -54,7 +54,7 @@ def current_ssthresh(e: Endpoint) -> int:
 
 def initial_cwnd(e: Endpoint) -> int:
     """tcp_init_cwnd()"""
-    return min(INITIAL_WINDOW, e.cwnd_clamp)
+    return min(e.initcwnd, e.cwnd_clamp)
 
 
 def cwnd_validate(e: Endpoint, now: int, cwnd_limited: int) -> None:

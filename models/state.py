@@ -488,8 +488,7 @@ class Endpoint(Record):
     timestamps: int  # RFC 7323 timestamps, agreed on in the handshake: 1 unless a script says otherwise
     sack_ok: int  # so is RFC 2018 SACK
     wscale_ok: int  # and window scaling
-    rfc1122: int  # 1: the textbook receiver instead of Linux's
-    nagle_rule: int  # MINSHALL or RFC896
+    nagle_rule: int  # MINSHALL, RFC896 or LAST_SEGMENT
     nonagle: int  # NAGLE_OFF | NAGLE_CORK | NAGLE_PUSH
     autocorking: int
     notsent_lowat: int
@@ -523,6 +522,21 @@ class Endpoint(Record):
     comp_sack_ns: int
     comp_sack_slack_ns: int
     comp_sack_nr: int
+    rto_floor: int  # us: no timeout is shorter
+    initcwnd: int  # segments
+    # acknowledging as other systems do: constants of `classic_check`, and what it remembers
+    classic_ack: int  # 1: instead of Linux's rule
+    ack_segments: int  # so many segments of any size are acknowledged at once; 0 = not counted
+    ack_full: int  # so many receive-MSS of data are; 0 = not counted ...
+    ack_beyond: int  # ... 1: only when it is exceeded
+    ack_push: int  # a segment with PSH is
+    ack_read: int  # a read that empties the socket acknowledges pushed data
+    ack_start: int  # segments still to be acknowledged at once, as at the start of a connection
+    delack_ns: int
+    delack_grid: int  # ns of the heartbeat the timer fires on; 0 = exactly after delack_ns
+    unacked_segs: int  # segments since the last ACK ...
+    unacked_from: int  # ... which was this one
+    unacked_to: int  # rcv_nxt behind the latest of them
     # sender: sequence space
     snd_una: int
     snd_nxt: int

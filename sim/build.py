@@ -13,6 +13,7 @@ from models.constants import (
     BBR,
     CUBIC,
     GREEDY,
+    LAST_SEGMENT,
     MINSHALL,
     NAGLE_CORK,
     NAGLE_OFF,
@@ -28,13 +29,16 @@ from models.constants import (
     SCHEDULED,
     SLEEPER,
 )
+from models.facts import Value
 from models.profiles import HOSTS
 from models.receive_window import set_rcvbuf
 from models.sources import make, schedule_next
 from models.state import INF, Endpoint, Link, Path
+from models.systems import DEFAULTS
 from sim.draws import Ints, Messages, bbr_phase, link_draws, messages, tick_phase
 from sim.errors import Problem, ScenarioError
 from sim.scenario import DEFAULT_MESSAGES, Direction, Framing, Host, Scenario, Workload
+from sim.system import hz, nagle, system
 
 HEADERS = 40
 TIMESTAMPS = 12
@@ -47,33 +51,34 @@ CLOSED_LOOP = 1 << 40
 
 CONGESTION = {"reno": RENO, "cubic": CUBIC, "bbr": BBR}
 FLUSH = {"per-frame": PER_FRAME, "per-message": PER_MESSAGE, "on-idle": ON_IDLE, "on-full": ON_FULL, "timer": ON_TIMER}
+NAGLE = {"minshall": MINSHALL, "rfc896": RFC896, "last-segment": LAST_SEGMENT}
 KIND = {"plain": 1, "http2": 1, "grpc": 2}
 QUICKACK = {"": 0, "once": 0, "every-read": 1, "off-once": 0, "off-every-read": 2}
 
-# net.ipv4 sysctls the model honours: name -> (default on Linux 6.18, field of Endpoint)
+# net.ipv4 sysctls the model honours, and the field of Endpoint each sets; models/systems.py has the defaults
 SYSCTLS = {
-    "tcp_autocorking": (1, "autocorking"),
-    "tcp_limit_output_bytes": (4_194_304, "limit_output"),
-    "tcp_slow_start_after_idle": (1, "slow_start_after_idle"),
-    "tcp_tso_win_divisor": (3, "tso_win_divisor"),
-    "tcp_min_tso_segs": (2, "min_tso_segs"),
-    "tcp_tso_rtt_log": (9, "tso_rtt_log"),
-    "tcp_pacing_ss_ratio": (200, "pacing_ss_ratio"),
-    "tcp_pacing_ca_ratio": (120, "pacing_ca_ratio"),
-    "tcp_pingpong_thresh": (1, "pingpong_thresh"),
-    "tcp_rto_min_us": (200_000, "rto_min"),
-    "tcp_thin_linear_timeouts": (0, "thin_linear"),
-    "tcp_recovery": (1, "recovery"),
-    "tcp_early_retrans": (3, "early_retrans"),
-    "tcp_frto": (2, "frto_enabled"),
-    "tcp_max_reordering": (300, "reorder_max"),
-    "tcp_comp_sack_delay_ns": (1_000_000, "comp_sack_ns"),
-    "tcp_comp_sack_slack_ns": (100_000, "comp_sack_slack_ns"),
-    "tcp_comp_sack_nr": (44, "comp_sack_nr"),
-    "tcp_shrink_window": (0, "shrink_window"),
-    "tcp_notsent_lowat": (4_294_967_295, "notsent_lowat"),
+    "tcp_autocorking": "autocorking",
+    "tcp_limit_output_bytes": "limit_output",
+    "tcp_slow_start_after_idle": "slow_start_after_idle",
+    "tcp_tso_win_divisor": "tso_win_divisor",
+    "tcp_min_tso_segs": "min_tso_segs",
+    "tcp_tso_rtt_log": "tso_rtt_log",
+    "tcp_pacing_ss_ratio": "pacing_ss_ratio",
+    "tcp_pacing_ca_ratio": "pacing_ca_ratio",
+    "tcp_pingpong_thresh": "pingpong_thresh",
+    "tcp_rto_min_us": "rto_min",
+    "tcp_thin_linear_timeouts": "thin_linear",
+    "tcp_recovery": "recovery",
+    "tcp_early_retrans": "early_retrans",
+    "tcp_frto": "frto_enabled",
+    "tcp_max_reordering": "reorder_max",
+    "tcp_comp_sack_delay_ns": "comp_sack_ns",
+    "tcp_comp_sack_slack_ns": "comp_sack_slack_ns",
+    "tcp_comp_sack_nr": "comp_sack_nr",
+    "tcp_shrink_window": "shrink_window",
+    "tcp_notsent_lowat": "notsent_lowat",
 }
-TRIPLES = {"tcp_wmem": (4_096, 16_384, 4_194_304), "tcp_rmem": (4_096, 131_072, 33_554_432)}
+TRIPLES = ("tcp_wmem", "tcp_rmem")  # least, default, most
 
 
 class PacketDraws(Protocol):
@@ -105,29 +110,38 @@ def known_sysctl(name: str) -> str:
 
 
 def set_sysctls(e: Endpoint, host: Host) -> None:
-    """Linux 6.18's defaults, then the host's own."""
-    given = {known_sysctl(k): v for k, v in host.sysctls}
-    for name, (default, field) in SYSCTLS.items():
-        setattr(e, field, int(given.get(name, default)))
-    e.rto_max = int(given.get("tcp_rto_max_ms", 120_000)) * 1000
-    wmem = [int(x) for x in str(given.get("tcp_wmem", "")).split()] or TRIPLES["tcp_wmem"]
-    rmem = [int(x) for x in str(given.get("tcp_rmem", "")).split()] or TRIPLES["tcp_rmem"]
+    """The system's defaults, then the host's own."""
+    given: dict[str, Value] = {**system(host.os), **{known_sysctl(k): v for k, v in host.sysctls}}
+    for name, field in SYSCTLS.items():
+        setattr(e, field, int(given[name]))
+    e.rto_max = int(given["tcp_rto_max_ms"]) * 1000
+    wmem, rmem = ([int(x) for x in str(given[name]).split()] for name in TRIPLES)
     e.wmem_max = wmem[2]
     e.sndbuf = wmem[1]
     e.rcvbuf = rmem[1]
     e.rmem_max = rmem[2]
 
 
+def set_system(e: Endpoint, host: Host) -> None:
+    """Whose TCP it is, as far as no sysctl says it."""
+    values = system(host.os)
+    e.nagle_rule = NAGLE[nagle(host)]
+    e.classic_ack = 1 if values["ack"] == "classic" else 0
+    e.initcwnd = int(values["initcwnd"])
+    e.rto_floor = int(values["rto_floor_us"])
+    for name in DEFAULTS:
+        setattr(e, name, int(values[name]))
+
+
 def set_socket(e: Endpoint, host: Host) -> None:
     """Socket options and what the handshake agrees on."""
     set_sysctls(e, host)
+    set_system(e, host)
     if not host.autocorking:
         e.autocorking = 0
     e.timestamps = 1
     e.sack_ok = 1
     e.wscale_ok = 1
-    e.rfc1122 = 1 if host.receiver == "rfc1122" else 0
-    e.nagle_rule = RFC896 if host.nagle == "rfc896" else MINSHALL
     e.nonagle = (NAGLE_OFF if host.nodelay else 0) | (NAGLE_CORK if host.cork == "always" else 0)
     if host.notsent_lowat:
         e.notsent_lowat = host.notsent_lowat
@@ -153,7 +167,7 @@ def set_host(e: Endpoint, incoming: Link, host: Host, phase: int) -> None:
     """The machine: its clock tick and its costs. Receiving costs belong to the link that brings the packets."""
     if host.profile not in HOSTS:
         raise ScenarioError([Problem("profile", f"no host profile {host.profile!r}", f"one of {', '.join(HOSTS)}")])
-    e.host.tick = 1_000_000_000 // host.hz
+    e.host.tick = 1_000_000_000 // hz(host)
     e.host.phase = phase
     for name, cost in HOSTS[host.profile].items():
         setattr(incoming if name.startswith("rx_") else e.host, name, cost)

@@ -19,6 +19,7 @@ from numpy.typing import NDArray
 
 from sim.errors import Problem, ScenarioError, SimulationLimit
 from sim.scenario import DEFAULT_MESSAGES, Direction, Host, Scenario, Spikes, Workload
+from sim.system import hz
 
 Ints = NDArray[np.int64]
 Block = tuple[Ints, Ints]
@@ -50,7 +51,7 @@ def tick_phase(scenario: Scenario, seed: int, host_name: str) -> int:
     Timers of 63 jiffies and more round to multiples of 8, 64 and 512 of them, so the draw covers 512 jiffies.
     """
     host: Host = getattr(scenario, host_name)
-    tick = max(1, 1_000_000_000 // host.hz)
+    tick = max(1, 1_000_000_000 // hz(host))
     if host.tick_phase is not None:
         return host.tick_phase
     return int(stream(seed, f"{host_name}/tick-phase").random() * tick * WHEEL)

@@ -116,11 +116,11 @@ class Host:
     rcvbuf: Size = 0
     notsent_lowat: Size = 0  # 0 = unlimited
     congestion: Literal["reno", "cubic", "bbr"] = "cubic"
-    nagle: Literal["minshall", "rfc896"] = "minshall"
-    receiver: Literal["linux", "rfc1122"] = "linux"
+    os: str = "linux"  # whose TCP: see models/systems.py; linux@5.4 is a version
+    nagle: Literal["minshall", "rfc896", "last-segment"] | None = None  # None: the system's
     quickack: Literal["", "once", "every-read", "off-once", "off-every-read"] = ""
     autocorking: bool = True
-    hz: Positive = 250
+    hz: Positive | None = None  # ticks a second; None: the system's (Linux: 250)
     tick_phase: Duration | None = None  # None: drawn per replication
     reader: Literal["prompt", "polling", "slow"] = "prompt"
     read_size: PositiveSize = 65_536

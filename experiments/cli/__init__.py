@@ -20,7 +20,10 @@ from cyclopts import App, CycloptsError
 
 from experiments.cli.common import BUG, INTERRUPTED, LIMIT, OK, PIPE_CLOSED, USAGE, version
 
-GROUPS = ("presets", "run", "explain", "compare", "sweep", "hostfit", "theory", "system", "groundtruth", "packetdrill")
+GROUPS = (
+    "presets", "profiles", "run", "explain", "compare", "sweep", "hostfit", "theory", "system", "groundtruth",
+    "packetdrill",
+)  # fmt: skip
 """Modules of this package, in the order of the help page."""
 
 HELP = (

@@ -245,3 +245,17 @@ def test_compare_with_itself_finds_no_difference(capsys: pytest.CaptureFixture[s
     result = told(capsys, "compare", "telemetry", "telemetry", *FEW, "--tolerance", "0", "--json")
     assert result["verdict"] == "no worse"
     assert [metric["difference"]["mean"] for metric in result["metrics"]] == [0, 0, 0]
+
+
+# ---- profiles --------------------------------------------------------------------------------------------------------
+
+
+def test_profiles_are_listed_and_shown_with_their_sources(capsys: pytest.CaptureFixture[str]) -> None:
+    names = {row["name"] for row in told(capsys, "profiles", "--json")}
+    assert {"linux", "windows", "ideal"} <= names
+    values = {row["key"]: row for row in told(capsys, "profiles", "linux@5.4", "--json")["values"]}
+    assert values["tcp_pingpong_thresh"]["value"] == 3
+    assert "4a41f453bedf" in values["tcp_pingpong_thresh"]["source"]
+    code, _, err = tinygram(capsys, "profiles", "linux@2.4")
+    assert code == 2
+    assert "4.19 to 6.18" in err

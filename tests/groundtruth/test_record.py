@@ -258,7 +258,7 @@ def test_the_helper_is_built_once_and_never_run_when_others_could_change_it(
 @pytest.mark.parametrize(
     ("setting", "key"),
     [
-        ("server.nagle=rfc896", "server.nagle"), ("client.receiver=rfc1122", "client.receiver"),
+        ("server.nagle=rfc896", "server.nagle"), ("client.os=rfc1122", "client.os"),
         ("server.shaper_rate=1Mbit/s", "server.shaper_rate"), ("server.gso_segments=1", "server.gso_segments"),
         ("client.mtu=1400", "client.mtu"), ("lead=5ms", "lead"),
     ],

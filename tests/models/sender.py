@@ -49,7 +49,7 @@ class Sender:
         e.reordering = 3
         e.reorder_max = 300
         e.reo_wnd_steps = 1
-        e.cwnd = 10
+        e.cwnd = e.initcwnd = 10
         e.cwnd_clamp = INFINITE_SSTHRESH
         e.ssthresh = INFINITE_SSTHRESH
         e.sndbuf = 4 << 20

@@ -23,6 +23,7 @@ def sender(cwnd=10, ssthresh=INFINITE_SSTHRESH):
     e.ca_state = CA_OPEN
     e.host.tick = TICK
     e.cwnd = cwnd
+    e.initcwnd = 10
     e.cwnd_clamp = INFINITE_SSTHRESH
     e.ssthresh = ssthresh
     e.rto = 204_000  # 51 jiffies

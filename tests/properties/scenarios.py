@@ -12,6 +12,7 @@ from typing import Any, Protocol
 
 from hypothesis import strategies as st
 
+from models.systems import SYSTEMS
 from sim.scenario import Direction, Framing, Host, Network, Scenario, Spikes, Workload
 
 US = 1_000
@@ -97,8 +98,8 @@ def host(pick: Pick) -> Host:
         rcvbuf=pick([0, 0, 4_096, 30_000]),
         notsent_lowat=pick([0, 0, 4_000]),
         congestion=pick(["cubic", "reno", "bbr"]),
-        nagle=pick(["minshall", "minshall", "rfc896"]),
-        receiver=pick(["linux", "linux", "rfc1122"]),
+        nagle=pick(["minshall", "minshall", None, "rfc896"]),
+        os=pick(["linux", "linux", *SYSTEMS]),
         quickack=pick(["", "", "every-read", "off-once", "off-every-read"]),
         autocorking=pick([True, False]),
         hz=pick([250, 1_000, 100]),

@@ -132,7 +132,7 @@ def test_linux_5_stalled_on_every_third_request():
 
 def test_the_textbook_receiver_makes_it_200():
     """RFC 1122 with BSD's timer, as most textbooks tell it: 2 RTT + 200 ms, the first request too."""
-    server = Host(profile=REAL, receiver="rfc1122")
+    server = Host(profile=REAL, os="rfc1122")
     seen = latencies_ms(run(write_write_read(10, messages=10, server=server)))
     assert seen == pytest.approx(220, abs=1)
 

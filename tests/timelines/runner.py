@@ -171,8 +171,8 @@ def make_bench(given: dict[str, str]) -> Bench:
         rcvbuf=size("rcvbuf", 0),
         notsent_lowat=size("lowat", 0),
         congestion=g.pop("cc", "reno"),  # type: ignore[arg-type]
-        nagle="rfc896" if flag("rfc896") else "minshall",
-        receiver="rfc1122" if flag("rfc1122") else "linux",
+        os=g.pop("os", "linux"),
+        nagle="rfc896" if flag("rfc896") else None,
         hz=size("hz", 250),
         tick_phase=nanoseconds(g.pop("phase", "0")),
         mtu=mtu,

@@ -7,9 +7,11 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 
+from models.systems import LINUX
 from sim.build import lead_time
 from sim.errors import Problem
 from sim.scenario import Framing, Host, Scenario
+from sim.system import nagle
 
 TUN = Path("/dev/net/tun")
 NAMESPACE = Path("/proc/self/ns/net")
@@ -50,11 +52,10 @@ def check_scenario(scenario: Scenario) -> list[Problem]:
 def _hosts(scenario: Scenario) -> Iterator[Problem]:
     for name in ("server", "client"):
         host: Host = getattr(scenario, name)
-        if host.nagle != "minshall":
+        if host.os != LINUX.name:
+            yield Problem(f"{name}.os", f"the kernel here is not {host.os}", f'leave it at "{LINUX.name}"')
+        if nagle(host) != "minshall":
             yield Problem(f"{name}.nagle", f"no Linux kernel follows {host.nagle}", 'leave it at "minshall"')
-        if host.receiver != "linux":
-            problem = f"a real kernel does not acknowledge as {host.receiver}"
-            yield Problem(f"{name}.receiver", problem, 'leave it at "linux"')
         if host.shaper_rate:
             cure = "shape the link instead: network.rate and network.queue"
             yield Problem(f"{name}.shaper_rate", "recordings have no qdisc of their own", cure)
