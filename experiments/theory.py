@@ -165,7 +165,7 @@ def two_writes_and_a_read() -> Case:
     workload = Workload(
         kind="request-response", sender="client", pieces=(100, 200), reply=(50,), think=5 * MS, messages=40
     )
-    server = Host(receiver="rfc1122")
+    server = Host(os="rfc1122")
     scenario = Scenario(workload=workload, server=server, network=path(rtt), warmup=1)
     theory = analytic.write_write_read(rtt, timer)
     title = "write, write, read: RTT 10 ms, ACK timer 200 ms"
