@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING, Annotated, Any
 from cyclopts import App, Parameter
 
 from experiments.cli.common import Json, say, say_json
-from sim.units import DURATION
 
 if TYPE_CHECKING:
     from rich.table import Table
@@ -74,6 +73,8 @@ def _table(*columns: str) -> Table:
 
 def _shown(key: str, value: object) -> str:
     """A value with its unit, as the key's ending names it."""
+    from sim.units import DURATION
+
     if isinstance(value, int) and not isinstance(value, bool):
         for ending, ns in (("_ns", 1), ("_us", 1_000)):
             if key.endswith(ending):
