@@ -25,6 +25,9 @@ class ScenarioError(ValueError):
         self.problems = problems
         super().__init__("\n".join(str(p) for p in problems))
 
+    def __reduce__(self) -> tuple[type[ScenarioError], tuple[list[Problem]]]:
+        return ScenarioError, (self.problems,)  # from another process it comes whole
+
 
 class SimulationLimit(RuntimeError):
     """A capacity of the model was reached; the message says which and what to do."""

@@ -11,7 +11,7 @@ import cyclopts
 
 from experiments.cli import progress
 from experiments.cli.common import NEGATIVE, OK, Source, say, say_json
-from experiments.cli.sweep import Running
+from experiments.cli.sweep import Running, workers_of
 
 if TYPE_CHECKING:
     from experiments.capacity import Capacity
@@ -51,7 +51,7 @@ def load(
     from experiments.settings import table_of
     from experiments.slo import parse_slo
     from experiments.sweep.file import flattened
-    from experiments.sweep.runner import fastest_driver, local_executor, simulated
+    from experiments.sweep.runner import fastest_driver, simulated
 
     objective, fixed = parse_slo(slo, "--slo"), flattened(table_of(options.settings or ()))
     _check(lowest, highest, precision, fixed)
@@ -60,8 +60,7 @@ def load(
     first = 1 if options.seed is None else options.seed
     seeds = range(first, first + (REPLICATIONS if options.replications is None else options.replications))
     driver = fastest_driver(options.driver)
-    executor, _ = local_executor(driver, options.workers)
-    with executor, progress.runs(f"{scenario}: searching", None) as advance:
+    with workers_of(options) as (executor, _), progress.runs(f"{scenario}: searching", None) as advance:
         found = capacity(
             loaded, objective, seeds, simulated(driver), executor, lowest=lowest, highest=highest, precision=precision,
             on_trial=lambda trial: advance(trial.result.messages),

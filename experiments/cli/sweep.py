@@ -7,7 +7,8 @@ Results go to stdout, progress to stderr. Exit codes beside the common ones: `pl
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -18,6 +19,8 @@ from experiments.cli import progress
 from experiments.cli.common import INTERRUPTED, LIMIT, NEGATIVE, OK, Driver, Json, Settings, say_json
 
 if TYPE_CHECKING:
+    from concurrent.futures import Executor
+
     from experiments.frontier import Frontier
     from experiments.sweep.file import Sweep
     from experiments.sweep.plan import Failure, Job, Plan, Standing
@@ -44,6 +47,8 @@ class Running:
     """The first seed."""
     workers: Annotated[int | None, cyclopts.Parameter(validator=Positive)] = None
     """Runs at a time; by default one a core."""
+    cluster: str | None = None
+    """Run on a Dask cluster instead of this machine: its scheduler, like tcp://scheduler:8786."""
     driver: Driver = "auto"
     json: Json = False
 
@@ -78,15 +83,14 @@ def plan(file: str = "frontier", /, *, options: Options = DEFAULTS) -> int:
         A sweep file, or the name of a packaged sweep.
     """
     from experiments.sweep.plan import make_plan, standing
-    from experiments.sweep.runner import usable_cores
     from experiments.sweep.store import Store
 
     the_sweep = _read(file, options)
     the_plan = make_plan(the_sweep)
     with Store.to_read(_store_path(options, the_sweep)) as store:
         state = standing(the_plan, store)
-    workers = options.workers or usable_cores()
-    seconds = None if state.seconds_a_run is None else state.seconds_a_run * len(state.to_do) / workers
+    workers = _cores(options)
+    seconds = state.seconds_a_run * len(state.to_do) / workers if state.seconds_a_run and workers else None
     if options.json:
         say_json(_plan_json(the_plan, state, seconds))
     else:
@@ -206,11 +210,10 @@ def _complete(the_sweep: Sweep, options: Options) -> tuple[Plan, Mapping[Key, Re
 
 def _run(name: str, jobs: Sequence[Job], store: Any, options: Options) -> Outcome:
     from experiments.sweep.result import Result
-    from experiments.sweep.runner import fastest_driver, local_executor, run_jobs, simulated
+    from experiments.sweep.runner import fastest_driver, run_jobs, simulated
 
     driver = fastest_driver(options.driver)
-    executor, workers = local_executor(driver, options.workers)
-    with progress.runs(name, len(jobs)) as advance:
+    with workers_of(options) as (executor, workers), progress.runs(name, len(jobs)) as advance:
 
         def on_end(_: Job, end: Result | Failure) -> None:
             advance(end.messages if isinstance(end, Result) else 0)
@@ -219,6 +222,41 @@ def _run(name: str, jobs: Sequence[Job], store: Any, options: Options) -> Outcom
             return run_jobs(jobs, store, simulated(driver), executor, workers, on_end)
         except KeyboardInterrupt:  # the second one: the runs in flight are not waited for
             os._exit(INTERRUPTED)
+
+
+@contextmanager
+def workers_of(options: Running) -> Iterator[tuple[Executor, Callable[[], int]]]:
+    """Who does the runs, and how many they are by now: this machine's cores, or a cluster's."""
+    from experiments.sweep.runner import fastest_driver, local_executor
+
+    if options.cluster is None:
+        executor, count = local_executor(fastest_driver(options.driver), options.workers)
+        with executor:
+            yield executor, lambda: count
+        return
+    if options.workers is not None:
+        from sim.errors import Problem, ScenarioError
+
+        cure = "leave --workers out: the cluster's threads are used"
+        raise ScenarioError([Problem("--workers", "contradicts --cluster", cure)])
+    from experiments.sweep.cluster import cluster
+
+    with cluster(options.cluster) as remote:
+        if not remote.threads():
+            progress.notices().print(f"{options.cluster} has no worker yet: waiting", soft_wrap=True)
+        yield remote, remote.width
+
+
+def _cores(options: Running) -> int:
+    """How many runs at a time there would be now."""
+    from experiments.sweep.runner import usable_cores
+
+    if options.cluster is None:
+        return options.workers or usable_cores()
+    from experiments.sweep.cluster import cluster
+
+    with cluster(options.cluster) as remote:
+        return remote.threads()
 
 
 def _tell(outcome: Outcome, the_sweep: Sweep) -> None:

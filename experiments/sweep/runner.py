@@ -84,11 +84,12 @@ def run_jobs(
     store: Store,
     measure: Measure,
     executor: Executor,
-    workers: int,
+    workers: int | Callable[[], int],
     on_end: Callable[[Job, Result | Failure], None] = lambda job, end: None,
 ) -> Outcome:
     """Run the jobs and keep their results; after Ctrl-C let the runs in flight end, keep those too, and return.
 
+    `workers` says how many runs the executor makes at a time, once or whenever asked; few more are handed out.
     A run that meets a limit of the model is a `Failure` and does not stop the others. SweepError when a worker process
     dies, StoreError when a result cannot be kept; any other exception of a run is raised as it is.
     """
@@ -111,7 +112,8 @@ def run_jobs(
 
     try:
         while True:
-            for job in islice(queue, JOBS_A_WORKER * workers - len(flying)):
+            width = workers() if callable(workers) else workers
+            for job in islice(queue, max(0, JOBS_A_WORKER * width - len(flying))):
                 flying[executor.submit(measure, job.point.scenario, job.seed)] = job
             if not flying:
                 return outcome

@@ -1,0 +1,180 @@
+"""A sweep on a Dask cluster: a scheduler and two workers, each a process of its own, and what happens when one dies."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import signal
+import sqlite3
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import closing, contextmanager
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[2]
+TINYGRAM = [sys.executable, "-c", "from experiments.cli import main; raise SystemExit(main())"]
+RUNS = 24
+SWEEP = """
+base = "telemetry"
+replications = 6
+[set]
+workload.messages = 1500
+[axes]
+client.nodelay = [true, false]
+workload.load = [1, 4]
+"""
+
+Row = tuple[object, ...]
+
+
+class Cluster:
+    """A scheduler and workers on the loopback interface; ended one by one."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.processes: list[subprocess.Popen[bytes]] = []
+        contact = folder / "scheduler.json"
+        self.scheduler = self.start("scheduler", "--port", "0", "--scheduler-file", str(contact))
+        wait_until(contact.exists)
+        self.address: str = json.loads(contact.read_text())["address"]
+
+    def worker(self, source: Path = ROOT) -> subprocess.Popen[bytes]:
+        """Start a worker that finds its Tinygram in `source`."""
+        scratch = self.folder / f"worker-{len(self.processes)}"
+        options = ("--nthreads", "1", "--no-nanny", "--local-directory", str(scratch))
+        return self.start("worker", self.address, *options, source=source)
+
+    def start(self, *command: str, source: Path = ROOT) -> subprocess.Popen[bytes]:
+        process = subprocess.Popen(
+            [sys.executable, "-m", "distributed.cli.dask_" + command[0], "--host", "127.0.0.1", "--no-dashboard",
+             *command[1:]],
+            cwd=self.folder, env=os.environ | {"PYTHONPATH": str(source)}, stderr=subprocess.DEVNULL,
+        )  # fmt: skip
+        self.processes.append(process)
+        return process
+
+    def end(self) -> None:
+        for process in self.processes:
+            process.kill()
+            process.wait()
+
+
+@pytest.fixture
+def cluster(tmp_path: Path) -> Iterator[Cluster]:
+    found = Cluster(tmp_path)
+    yield found
+    found.end()
+
+
+@contextmanager
+def sweeping(folder: Path, store: str, *options: str) -> Iterator[subprocess.Popen[str]]:
+    """`tinygram sweep` under way."""
+    (folder / "small.toml").write_text(SWEEP)
+    command = [*TINYGRAM, "sweep", "small.toml", "--store", store, "--driver", "loop", *options]
+    process = subprocess.Popen(
+        command, cwd=folder, env=os.environ | {"PYTHONPATH": str(ROOT)}, text=True,
+        stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+    )  # fmt: skip
+    with process:
+        yield process
+        process.kill()
+
+
+def swept(folder: Path, store: str, *options: str) -> tuple[int, str]:
+    """The exit code and complaint of a whole `tinygram sweep`."""
+    with sweeping(folder, store, *options) as process:
+        _, complaint = process.communicate(timeout=120)
+        return process.returncode, complaint
+
+
+def rows(store: Path) -> list[Row]:
+    """What the store holds, in the order of its keys, without how long each run took."""
+    if not store.exists():
+        return []
+    with closing(sqlite3.connect(store)) as connection:
+        if not connection.execute("SELECT count(*) FROM sqlite_master WHERE name = 'run'").fetchone()[0]:
+            return []
+        cursor = connection.execute("SELECT * FROM run ORDER BY scenario_hash, seed, version")
+        took = [column[0] for column in cursor.description].index("wall_ns")
+        return [row[:took] + row[took + 1 :] for row in cursor]
+
+
+def wait_until(true: Callable[[], object], seconds: float = 60) -> None:
+    end = time.monotonic() + seconds
+    while not true():
+        assert time.monotonic() < end, "it never came"
+        time.sleep(0.02)
+
+
+def test_neither_a_killed_worker_nor_a_killed_sweep_changes_a_result(cluster: Cluster, tmp_path: Path) -> None:
+    store = tmp_path / "remote.sqlite"
+    doomed, _ = cluster.worker(), cluster.worker()
+
+    with sweeping(tmp_path, "remote.sqlite", "--cluster", cluster.address) as sweep:
+        wait_until(lambda: len(rows(store)) >= 3)
+        doomed.send_signal(signal.SIGKILL)
+        reached = len(rows(store))
+        wait_until(lambda: len(rows(store)) > reached)
+        sweep.send_signal(signal.SIGKILL)
+    assert 3 < len(rows(store)) < RUNS
+
+    assert swept(tmp_path, "remote.sqlite", "--cluster", cluster.address)[0] == 0
+    assert swept(tmp_path, "local.sqlite", "--workers", "2")[0] == 0
+    assert len(rows(store)) == RUNS
+    assert rows(store) == rows(tmp_path / "local.sqlite")
+
+
+def test_a_scheduler_that_goes_away_is_said_and_what_was_done_is_kept(cluster: Cluster, tmp_path: Path) -> None:
+    cluster.worker()
+    with sweeping(tmp_path, "store", "--cluster", cluster.address) as sweep:
+        wait_until(lambda: rows(tmp_path / "store"))
+        cluster.scheduler.send_signal(signal.SIGKILL)
+        _, complaint = sweep.communicate(timeout=60)
+    assert sweep.returncode == 3
+    assert f"lost the scheduler at {cluster.address}" in complaint
+    assert "repeat the command" in complaint
+    assert "Traceback" not in complaint
+    assert 0 < len(rows(tmp_path / "store")) < RUNS
+
+
+def test_a_worker_with_another_model_or_none_is_refused(cluster: Cluster, tmp_path: Path) -> None:
+    other, none = tmp_path / "other", tmp_path / "none"
+    for package in ("experiments", "sim", "models"):
+        shutil.copytree(ROOT / package, other / package, ignore=shutil.ignore_patterns("__pycache__", "data"))
+        (none / package).mkdir(parents=True)
+        (none / package / "__init__.py").touch()
+    with (other / "models" / "nagle.py").open("a") as rule:
+        rule.write("# another model\n")
+
+    stranger = cluster.worker(other)
+    code, complaint = swept(tmp_path, "store", "--cluster", cluster.address)
+    assert (code, rows(tmp_path / "store")) == (3, [])
+    assert "install the same Tinygram" in complaint
+    stranger.kill()
+    stranger.wait()
+
+    cluster.worker(none)
+    code, complaint = swept(tmp_path, "store", "--cluster", cluster.address)
+    assert (code, rows(tmp_path / "store")) == (3, [])
+    assert "install this Tinygram on every worker" in complaint
+
+
+def test_mistakes_are_exit_code_2_and_words(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys) -> None:
+    from experiments import cli
+    from experiments.sweep import cluster as module
+
+    monkeypatch.setattr(module, "PATIENCE", "0.3s")
+    (tmp_path / "small.toml").write_text(SWEEP)
+    command = ["sweep", str(tmp_path / "small.toml"), "--store", str(tmp_path / "store")]
+    for options, words in (
+        (["--cluster", "tcp://127.0.0.1:9"], "no scheduler answers at tcp://127.0.0.1:9"),
+        (["--cluster", "no address"], "no scheduler answers at no address"),
+        (["--cluster", "tcp://127.0.0.1:9", "--workers", "2"], "contradicts --cluster"),
+    ):
+        assert cli.main([*command, *options]) == 2
+        assert words in capsys.readouterr().err
