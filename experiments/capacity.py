@@ -1,7 +1,7 @@
 """The inverse question: how much load does a configuration sustain under an SLO?
 
 Each replication answers for itself, by bisection on `workload.load`, with its own draws at every load; the answer is
-the mean of theirs with its t-interval, so it says what the seeds' luck is worth. An overloaded run meets no SLO.
+the mean of theirs with its interval, so it says what the seeds' luck is worth. An overloaded run meets no SLO.
 
 Bisection needs to know which way to go, and latency is not monotone in load: Nagle holds the messages of a sparse
 stream longer than those of a dense one. So a ladder of loads, each twice the last, is climbed first, until one is

@@ -21,8 +21,8 @@ from cyclopts import App, CycloptsError
 from experiments.cli.common import BUG, INTERRUPTED, LIMIT, OK, PIPE_CLOSED, USAGE, version
 
 GROUPS = (
-    "presets", "profiles", "run", "explain", "compare", "canary", "sweep", "hostfit", "theory", "system", "groundtruth",
-    "packetdrill",
+    "presets", "profiles", "run", "explain", "compare", "canary", "sweep", "choose", "sensitivity", "coverage",
+    "hostfit", "theory", "system", "groundtruth", "packetdrill",
 )  # fmt: skip
 """Modules of this package, in the order of the help page."""
 

@@ -6,19 +6,68 @@ import math
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from scipy import stats
 
 from experiments.slo import parse_slo
-from experiments.statistics import coefficient_of_variation, estimate, paired_difference, t_quantile
+from experiments.statistics import (
+    FOR_T,
+    coefficient_of_variation,
+    difference,
+    estimate,
+    exceedance,
+    paired_difference,
+    t_quantile,
+)
 from sim.errors import ScenarioError
 
 
-def test_the_interval_is_students_t():
+def test_the_interval_is_students_t_on_a_logarithmic_scale():
     values = [10.1, 9.8, 10.4, 10.0, 9.6]
     found = estimate(values)
+    mean, t = np.mean(values), stats.t.ppf(1 - 0.05 * FOR_T / 2, 4)
+    reach = np.exp(t * stats.sem(values) / mean)
+    assert (found.mean, found.lo, found.hi, found.n) == pytest.approx((mean, mean / reach, mean * reach, 5))
+    assert t_quantile(0.975, 9) == pytest.approx(2.2622, abs=1e-4)
+
+
+def test_the_interval_of_a_difference_is_students_t():
+    values = [-0.1, 0.2, 0.3, -0.2, 0.1]
+    found = difference(values)
     lo, hi = stats.t.interval(0.95, 4, loc=np.mean(values), scale=stats.sem(values))
     assert (found.mean, found.lo, found.hi, found.n) == pytest.approx((np.mean(values), lo, hi, 5))
-    assert t_quantile(0.975, 9) == pytest.approx(2.2622, abs=1e-4)
+
+
+@given(st.lists(st.floats(0, 1e15), min_size=1, max_size=30), st.floats(0.5, 0.999))
+def test_a_latency_is_never_negative(values, confidence):
+    found = estimate(values, confidence)
+    assert len(values) == 1 or 0 <= found.lo <= found.mean * (1 + 1e-12)
+    assert len(values) == 1 or found.hi >= found.mean * (1 - 1e-12)
+    with pytest.raises(ValueError, match="negative"):
+        estimate([*values, -1.0])
+
+
+@given(st.lists(st.floats(1, 1e9), min_size=2, max_size=30), st.floats(0.1, 10))
+def test_an_interval_has_the_unit_of_its_values(values, factor):
+    one, other = estimate(values), estimate([value * factor for value in values])
+    assert (one.lo * factor, one.hi * factor) == pytest.approx((other.lo, other.hi), rel=1e-6)
+
+
+@given(st.lists(st.floats(1, 100), min_size=3, max_size=30), st.floats(0.6, 0.99))
+def test_the_test_and_the_interval_agree(values, confidence):
+    """A mean is below a limit with 97.5 % confidence when the 95 % interval's upper end is."""
+    upper = estimate(values, confidence).hi
+    error = (1 - confidence) / 2
+    assert exceedance(values, upper * 1.001) <= error * 1.001
+    assert exceedance(values, max(values) + 1) <= 1
+    if upper > estimate(values).mean * 1.002:
+        assert exceedance(values, upper * 0.999) >= error * 0.999
+
+
+def test_what_never_varies_is_certain_and_what_was_seen_once_is_not():
+    assert exceedance([5.0, 5.0], 5.1) == 0
+    assert exceedance([5.0, 5.0], 5.0) == exceedance([5.0], 9.0) == 1
 
 
 def test_the_interval_covers_what_it_estimates_as_often_as_it_says():
@@ -29,7 +78,7 @@ def test_the_interval_covers_what_it_estimates_as_often_as_it_says():
     series[:, 0] = noise[:, 0]
     for i in range(1, 400):
         series[:, i] = 0.8 * series[:, i - 1] + 0.6 * noise[:, i]
-    p99 = np.quantile(series, 0.99, axis=1, method="inverted_cdf")
+    p99 = np.quantile(np.exp(series), 0.99, axis=1, method="inverted_cdf")
     truth = p99.mean()
     covered = [not estimate(ten.tolist()).excludes(truth) for ten in p99.reshape(2_000, 10)]
     assert np.mean(covered) == pytest.approx(0.95, abs=0.025)
