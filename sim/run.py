@@ -223,6 +223,13 @@ def size_of(scenario: Scenario) -> int:
     return w.messages or len(w.trace) or DEFAULT_MESSAGES
 
 
+def messages_of(scenario: Scenario) -> int:
+    """Messages of the run: those of all clients, where the load superposes them and their number is not given."""
+    w = scenario.workload
+    clients = w.load if w.kind == "stream" and w.scale == "superpose" and w.messages is None else 1.0
+    return max(1, int(size_of(scenario) * clients))
+
+
 def work_of(scenario: Scenario) -> int:
     """Messages or full segments of a run, whichever are more: what its length depends on."""
     w = scenario.workload
@@ -232,8 +239,7 @@ def work_of(scenario: Scenario) -> int:
         size = sum(size for _, size in w.trace) // len(w.trace)
     else:
         size = sum(w.sizes) // len(w.sizes) if w.sizes else w.size
-    clients = w.load if w.kind == "stream" and w.scale == "superpose" and w.messages is None else 1.0
-    messages = max(1, int(size_of(scenario) * clients))
+    messages = messages_of(scenario)
     mss = scenario.server.mtu - HEADERS - TIMESTAMPS
     return max(messages, messages * size // mss)
 

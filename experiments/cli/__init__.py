@@ -1,8 +1,9 @@
 """The command `tinygram`: one module a group of commands, each with `register(app)`.
 
 Results go to stdout, progress and complaints to stderr. Exit codes: 0 done, 1 a verdict was negative, 2 a mistake in
-the command line or a scenario, 3 a limit of the simulation, 4 a comparison that is undecided, 70 a bug, 130 Ctrl-C,
-141 the reader of a pipe left. Nothing heavy is imported before a command needs it: `--help` is under 0.3 s.
+the command line or a file (for `plan` it is 1, since 2 says that there is work), 3 a limit of the simulation or of the
+machine, 4 a comparison that is undecided, 70 a bug, 130 Ctrl-C, 141 the reader of a pipe left. Nothing heavy is
+imported before a command needs it: `--help` is under 0.3 s.
 """
 
 from __future__ import annotations
@@ -18,7 +19,7 @@ from typing import Any
 
 from cyclopts import App, CycloptsError
 
-from experiments.cli.common import BUG, INTERRUPTED, LIMIT, OK, PIPE_CLOSED, USAGE, version
+from experiments.cli.common import BUG, INTERRUPTED, LIMIT, NEGATIVE, OK, PIPE_CLOSED, USAGE, version
 
 GROUPS = (
     "presets", "profiles", "run", "explain", "compare", "canary", "sweep", "choose", "sensitivity", "coverage",
@@ -49,10 +50,13 @@ def main(tokens: Sequence[str] | None = None) -> int:
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, TextIOWrapper):
             stream.reconfigure(errors="replace")
+    words = list(sys.argv[1:] if tokens is None else tokens)
     try:
-        code = _run(list(sys.argv[1:] if tokens is None else tokens))
+        code = _run(words)
         sys.stdout.flush()
         return code
+    except _Mistake:
+        return NEGATIVE if words[:1] == ["plan"] else USAGE
     except BrokenPipeError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # nothing more to say at exit
         return PIPE_CLOSED
@@ -61,17 +65,21 @@ def main(tokens: Sequence[str] | None = None) -> int:
         return INTERRUPTED
 
 
+class _Mistake(Exception):
+    """A mistake in the command line or in a file; it has been told."""
+
+
 def _run(tokens: list[str]) -> int:
     try:
         result: Any = make_app()(tokens, exit_on_error=False, print_error=False)
     except CycloptsError as error:
         _complain(f"{str(error).strip()}\ntry: tinygram --help")
-        return USAGE
+        raise _Mistake from None
     except (BrokenPipeError, KeyboardInterrupt):
         raise
     except OSError as error:
         _complain(f"{error.filename or 'file'}: {(error.strerror or str(error)).lower()}")
-        return USAGE
+        raise _Mistake from None
     except MemoryError:
         _complain("not enough memory: ask for fewer messages")
         return LIMIT
@@ -88,10 +96,10 @@ def _known(error: Exception) -> int:
     if isinstance(error, ScenarioError):
         count = len(error.problems)
         _complain(f"{count} mistake{'s' if count != 1 else ''}\n" + "\n".join(f"  {p}" for p in error.problems))
-        return USAGE
+        raise _Mistake
     if isinstance(error, StoreMistake):
         _complain(str(error))
-        return USAGE
+        raise _Mistake
     if isinstance(error, SimulationLimit | SweepError):
         _complain(str(error))
         return LIMIT

@@ -33,12 +33,12 @@ def run(
     from experiments.files import load
     from experiments.report import report
     from sim import simulate
-    from sim.run import size_of
+    from sim.run import messages_of
 
     scenario = load(source, settings or ())
     if messages is not None:
         messages.open("w").close()  # a path that cannot be written to is better known before the run
-    with busy(f"simulating {size_of(scenario):,} messages", progress):
+    with busy(f"simulating {messages_of(scenario):,} messages", progress):
         outcome = simulate(scenario, seed, driver=driver, messages=messages is not None)
     if messages is not None:
         from experiments.message_table import write_csv

@@ -1,7 +1,8 @@
 """The commands that run many simulations: `plan`, `sweep`, `frontier`, and `load` from its own file.
 
-Results go to stdout, progress to stderr. Exit codes beside the common ones: `plan` ends with 2 when there is work,
-`frontier` and `load` with 1 when the SLO is not met, and a sweep with 3 when some runs hit a limit of the model.
+Results go to stdout, progress to stderr. Exit codes beside the common ones: `plan` ends with 2 when there is work and
+with 1 after a mistake, `frontier` and `load` with 1 when the SLO is not met, and a sweep with 3 when some runs hit a
+limit of the model.
 """
 
 from __future__ import annotations
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
     from concurrent.futures import Executor
 
     from experiments.frontier import Frontier
+    from experiments.sweep.estimate import Estimated
     from experiments.sweep.file import Sweep
     from experiments.sweep.plan import Failure, Job, Plan, Standing
     from experiments.sweep.result import Key, Result
@@ -75,30 +77,38 @@ def register(app: cyclopts.App) -> None:
 
 
 def plan(file: str = "frontier", /, *, options: Options = DEFAULTS) -> int:
-    """Say what a sweep would run: done, to do, stale, and how long it would take. Exit code 2 when there is work.
+    """Say what a sweep would run: done, to do, stale, and how long it would take.
+
+    Exit code 0: nothing to do. 2: there is work. 1: a mistake in the command or in the file.
 
     Parameters
     ----------
     file
         A sweep file, or the name of a packaged sweep.
     """
+    from experiments.sweep.estimate import estimated
     from experiments.sweep.plan import make_plan, standing
+    from experiments.sweep.runner import fastest_driver, simulated
     from experiments.sweep.store import Store
 
     the_sweep = _read(file, options)
     the_plan = make_plan(the_sweep)
     with Store.to_read(_store_path(options, the_sweep)) as store:
         state = standing(the_plan, store)
-    workers = _cores(options)
-    seconds = state.seconds_a_run * len(state.to_do) / workers if state.seconds_a_run and workers else None
+        driver, workers = fastest_driver(options.driver), _cores(options)
+        measure = simulated(driver)
+        time = estimated(the_plan, state.to_do, store, measure, driver, workers) if state.to_do and workers else None
     if options.json:
-        say_json(_plan_json(the_plan, state, seconds))
+        say_json(_plan_json(the_plan, state, time))
     else:
         out = progress.results()
         out.print(f"{the_sweep.name}: {_size(the_plan)}", soft_wrap=True)
         out.print(f"  {state.total:,} runs: {state.done:,} done, {len(state.to_do):,} to do{_stale(state)}")
-        if state.to_do and seconds is not None:
-            out.print(f"  about {progress.duration(seconds)} on {workers} cores")
+        if state.failures:
+            out.print(f"  {len(state.failures):,} runs met a limit of the model and are not tried again")
+        if time is not None:
+            at_once = f"{workers} runs at a time" if workers > 1 else "one run at a time"
+            out.print(f"  about {progress.duration(time.seconds)}, {at_once}: estimated from {time.source}")
     return TO_DO if state.to_do else OK
 
 
@@ -322,7 +332,7 @@ def _stale(state: Standing) -> str:
     return f" ({', '.join(parts)})" if parts else ""
 
 
-def _plan_json(the_plan: Plan, state: Standing, seconds: float | None) -> dict[str, Any]:
+def _plan_json(the_plan: Plan, state: Standing, time: Estimated | None) -> dict[str, Any]:
     return {
         "sweep": the_plan.sweep.name,
         "points": len(the_plan.points),
@@ -330,8 +340,10 @@ def _plan_json(the_plan: Plan, state: Standing, seconds: float | None) -> dict[s
         "runs": state.total,
         "done": state.done,
         "to_do": len(state.to_do),
+        "failed": len(state.failures),
         "stale": {"code": state.stale_code, "scenario": state.stale_scenario},
-        "seconds": seconds,
+        "seconds": time and time.seconds,
+        "estimated_from": time and time.source,
         "version": the_plan.version,
     }
 

@@ -85,7 +85,6 @@ class Standing:
     replications: tuple[int, ...]  # of each point
     stale_code: int
     stale_scenario: int
-    seconds_a_run: float | None  # one worker, from the runs already in the store
 
     @property
     def total(self) -> int:
@@ -150,8 +149,7 @@ def standing(plan: Plan, store: Store) -> Standing:
         elif former != job.key.scenario_hash and former in ever_run:
             stale_scenario += 1
     replications = (plan.sweep.replications,) * len(plan.points)
-    seconds = store.seconds_a_run(plan.version)
-    return Standing(kept, tuple(to_do), tuple(failures), replications, stale_code, stale_scenario, seconds)
+    return Standing(kept, tuple(to_do), tuple(failures), replications, stale_code, stale_scenario)
 
 
 def _place(path: str, panel: Panel, sweep: Sweep) -> str:

@@ -170,11 +170,6 @@ class Store:
         rows = self.rows("SELECT panel, settings, scenario_hash FROM point WHERE sweep = ?", sweep)
         return {(panel, label): found for panel, label, found in rows}
 
-    def seconds_a_run(self, version: str) -> float | None:
-        """Mean time a run of this version took, in s; None before the first."""
-        [(mean,)] = self.rows("SELECT avg(wall_ns) FROM run WHERE version = ?", version)
-        return None if mean is None else float(mean) / 1e9
-
     def rows(self, query: str, *parameters: object) -> list[tuple[Any, ...]]:
         """What a query of the public tables finds."""
         return list(self.each(query, *parameters))

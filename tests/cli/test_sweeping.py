@@ -37,13 +37,23 @@ def said(capsys: pytest.CaptureFixture[str]) -> dict[str, object]:
 
 def test_plan_then_sweep_then_nothing_to_do(arguments: Arguments, capsys: pytest.CaptureFixture[str]):
     assert main(["plan", *arguments]) == 2
-    assert "8 runs: 0 done, 8 to do" in capsys.readouterr().out
+    told = capsys.readouterr().out
+    assert "8 runs: 0 done, 8 to do" in told
+    assert "one run at a time: estimated from a probe" in told
     assert main(["sweep", *arguments, "--json"]) == 0
     assert said(capsys)["new_runs"] == 8
     assert main(["plan", *arguments]) == 0
     assert "8 runs: 8 done, 0 to do" in capsys.readouterr().out
     assert main(["sweep", *arguments, "--json"]) == 0
     assert said(capsys)["new_runs"] == 0
+
+
+@pytest.mark.parametrize(
+    "wrong", [["no-such-file.toml"], ["frontier", "--seed", "x"], ["frontier", "--store", "/proc"]]
+)
+def test_a_mistake_in_plan_is_neither_work_nor_none(wrong: list[str], capsys: pytest.CaptureFixture[str]):
+    assert main(["plan", *wrong]) == 1
+    assert capsys.readouterr().err.startswith("tinygram: ")
 
 
 def test_frontier_leaves_a_table_a_figure_and_advice(
