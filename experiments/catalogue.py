@@ -7,6 +7,7 @@ from typing import Any
 
 from models import facts
 from models.profiles import MACHINES
+from models.stacks import STACKS
 from models.systems import SYSTEMS
 from sim.errors import Problem, ScenarioError
 
@@ -21,6 +22,7 @@ class Kind:
 
 
 KINDS = (
+    Kind("stack", "stack", STACKS),
     Kind("operating system", "os", SYSTEMS),
     Kind("machine", "profile", MACHINES),
 )

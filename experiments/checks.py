@@ -157,7 +157,7 @@ def _reverse(c: Complaints, scenario: Scenario) -> None:
 
 
 def _framing(c: Complaints, f: Framing, at: Path) -> None:
-    if f.buffer == 0 and f.flush in {"on-full", "timer"}:
+    if f.buffer == 0 and f.flush in {"on-full", "on-return", "timer"}:
         c.add(
             (*at, "flush"),
             f"flush = {f.flush!r} needs a write buffer, and buffer is 0 (unbuffered)",
@@ -166,13 +166,20 @@ def _framing(c: Complaints, f: Framing, at: Path) -> None:
         )
     if f.flush == "timer" and (*at, "flush_after") not in c.given:
         c.add((*at, "flush"), "flush = 'timer' without its time", f"set {_dots(at)}.flush_after = '1ms'")
-    if f.flush_every > 1 and (f.flush != "per-message" or f.buffer == 0):
+    if f.flush_every > 1 and (f.flush not in {"per-message", "on-idle"} or f.buffer == 0):
         c.add(
             (*at, "flush_every"),
-            "counts messages in a write buffer that is flushed per message",
-            "set buffer above 0 and flush = 'per-message'",
+            "counts messages in a write buffer that is flushed per message, or on idle",
+            "set buffer above 0 and flush = 'per-message' or 'on-idle'",
             (*at, "buffer"),
             (*at, "flush"),
+        )
+    if f.merge and f.buffer == 0:
+        c.add(
+            (*at, "merge"),
+            "without a write buffer every message is written, and framed, alone",
+            f"set {_dots(at)}.buffer = '64KiB'",
+            (*at, "buffer"),
         )
     if f.pieces > 1 and f.kind == "plain" and not f.header:
         c.add(

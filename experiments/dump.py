@@ -7,9 +7,8 @@ from collections.abc import Iterator
 from dataclasses import fields, is_dataclass
 from typing import Annotated, Any, get_args, get_origin, get_type_hints
 
-from experiments import policies
 from experiments.recordings import messages, packaged_captures
-from sim.scenario import Direction, Framing, Network, Policy, Scenario, Workload
+from sim.scenario import Direction, Framing, Network, Scenario, Workload
 from sim.units import DURATION, SIZE, Quantity
 
 
@@ -28,7 +27,7 @@ def _table(record: Any, default: Any, path: tuple[str, ...]) -> Iterator[str]:
     inner: list[tuple[str, Any, Any]] = []
     for f in fields(record):
         value, usual = getattr(record, f.name), getattr(default, f.name)
-        if value is None or (f.name in {"trace", "source"} and _packaged(record)):
+        if value is None or (f.name == "trace" and _packaged(record)):
             continue
         if is_dataclass(value) and not isinstance(value, type):
             inner.append((f.name, value, type(value)() if usual is None else usual))
@@ -41,11 +40,8 @@ def _table(record: Any, default: Any, path: tuple[str, ...]) -> Iterator[str]:
         yield from _table(value, usual, (*path, name))
 
 
-def _packaged(record: Workload | Policy) -> bool:
-    """Its trace, or its source, is one every installation has."""
-    if isinstance(record, Policy):
-        return record.name in policies.names() and record.source == policies.text(record.name)
-    workload = record
+def _packaged(workload: Workload) -> bool:
+    """Its trace is that of a recording every installation has."""
     path = packaged_captures().get(workload.capture)
     return path is not None and workload.trace == messages(path, workload.capture_port)
 
@@ -58,24 +54,24 @@ def _spelt_out(record: object, key: str, path: tuple[str, ...]) -> bool:
 
 
 def _value(value: Any, hint: Any, key: str) -> str:
-    if key in {"sysctls", "parameters"}:
+    if key == "sysctls":
         return "{ " + ", ".join(f"{name} = {_scalar(setting)}" for name, setting in value) + " }"
     if key == "trace":
         return "[\n" + "".join(f'    ["{DURATION.format(at)}", "{SIZE.format(size)}"],\n' for at, size in value) + "]"
     if key == "stalls":
         return "[" + ", ".join(f'["{DURATION.format(a)}", "{DURATION.format(b)}"]' for a, b in value) + "]"
-    kind = _kind(hint)
+    kind = quantity_of(hint)
     if isinstance(value, tuple):
         return "[" + ", ".join(_scalar(kind.format(v) if kind else v) for v in value) + "]"
     return _scalar(kind.format(value) if kind else value)
 
 
-def _kind(hint: Any) -> Quantity | None:
+def quantity_of(hint: Any) -> Quantity | None:
     """The quantity a field holds, alone, in a list or optionally."""
     if get_origin(hint) is Annotated:
         mark = get_args(hint)[1]
         return mark if isinstance(mark, Quantity) else None
-    return next((kind for part in get_args(hint) if (kind := _kind(part)) is not None), None)
+    return next((kind for part in get_args(hint) if (kind := quantity_of(part)) is not None), None)
 
 
 def _scalar(value: object) -> str:

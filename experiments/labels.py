@@ -10,7 +10,6 @@ NAMES = {
     "workload.load": "load",
     "workload.size": "size",
     "workload.interval": "interval",
-    "policy.name": "policy",
     "server.sndbuf": "sndbuf",
     "client.sndbuf": "sndbuf",
     "server.nodelay": "NODELAY",

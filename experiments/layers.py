@@ -49,11 +49,11 @@ class Document:
     says: Table = field(default_factory=dict)
     origin: dict[Loc, tuple[Layer, Loc]] = field(default_factory=dict)
     problems: list[Problem] = field(default_factory=list)
-    top: Layer = Layer("scenario", Path(), {})
+    layers: list[Layer] = field(default_factory=lambda: [Layer("scenario", Path(), {})])
 
     def add(self, layer: Layer) -> None:
         """Put one more layer on top."""
-        self.top = layer
+        self.layers.append(layer)
         says, written, problems = _expand(layer)
         self.problems += problems
         for stream in STREAMS:
@@ -67,7 +67,18 @@ class Document:
             if loc[:length] in self.origin:
                 layer, place = self.origin[loc[:length]]
                 return layer.place((*place, *loc[length:]))
-        return self.top.place(loc)
+        return self.layers[-1].place(loc)
+
+    def at(self, loc: Loc) -> Any:
+        """The value at `loc`, or None."""
+        value: Any = self.says
+        for step in loc:
+            value = value.get(str(step)) if isinstance(value, dict) else None
+        return value
+
+    def rank(self, loc: Loc) -> int:
+        """How far up the layer lies that wrote `loc`; -1 if none did."""
+        return self.layers.index(self.origin[loc][0]) if loc in self.origin else -1
 
     def folder(self, loc: Loc) -> Path:
         """The folder a path at `loc` is relative to."""

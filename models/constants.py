@@ -60,6 +60,7 @@ PER_MESSAGE = 1
 ON_IDLE = 2
 ON_FULL = 3
 ON_TIMER = 4
+ON_RETURN = 5
 
 # Message.freed: what let the last byte out of the send queue
 FREED_WRITE = 1  # its own write, at once
@@ -74,10 +75,6 @@ FREED_OPTION = 7  # TCP_NODELAY or uncork
 STEP_NEXT = 0  # take the next message
 STEP_STALLED = 1  # a sender spike is over
 STEP_SEND = 2  # its work is done: hand the message over
-
-# Gate.waiting
-WAITS_FOR_OPENING = 1
-WAITS_FOR_TOKEN = 2
 
 # Record.err
 ERR_SKBS = 1

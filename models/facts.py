@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from difflib import get_close_matches
 from typing import NamedTuple
 
-Value = int | str | bool
+Value = int | float | str | bool
 Version = tuple[int, ...]
 
 

@@ -6,6 +6,7 @@ go through a write buffer, and a flush rule decides when the buffer becomes a wr
 * per-frame, per-message (every n-th): what simple senders do;
 * on-idle: flush when nothing more is queued. This is what gRPC stacks do: the buffer never delays a message on an idle
   stream, it merges what is queued already;
+* on-return: the first message at once, what comes while that is under way together (Node);
 * on-full: only when the buffer is full, so an idle stream is never flushed;
 * on-timer: at most that long after the first byte.
 
@@ -15,12 +16,12 @@ Go's bufio.Writer; see docs/model/framer.md.
 
 from __future__ import annotations
 
-from models.admission import note_level
 from models.clocks import NOTHING, switch
 from models.constants import (
     FREED_OPTION,
     NAGLE_CORK,
     ON_IDLE,
+    ON_RETURN,
     ON_TIMER,
     PER_FRAME,
     PER_MESSAGE,
@@ -31,7 +32,7 @@ from models.constants import (
 )
 from models.send_queue import uncork
 from models.sources import enter_due, schedule_next
-from models.state import ADMISSION, CPU, FRAMER, INF, SENDER_SPIKE, TIMER_GRANULARITY, Endpoint, Link, Message, Writer
+from models.state import CPU, FRAMER, INF, SENDER_SPIKE, TIMER_GRANULARITY, Endpoint, Link, Message, Writer
 
 GO_BUFWRITER = 2
 
@@ -62,6 +63,8 @@ def take_buffer(e: Endpoint) -> int:
     w = e.w
     n = w.buffered
     w.buffered = 0
+    w.frame_room = 0
+    w.since_flush = 0
     w.flush_due = 0
     w.flush_at = INF
     return start_call(e, n, 0)
@@ -73,8 +76,8 @@ def copy_to_buffer(e: Endpoint, now: int) -> int:
     grpc-go flushes as soon as the buffer is full; bufio only when more must go in, and passes a large piece by.
     """
     w = e.w
-    room = w.buffer - w.buffered
-    if w.kind == GO_BUFWRITER and w.buffer:
+    room = w.room - w.buffered
+    if w.kind == GO_BUFWRITER:
         n = min(room, w.copy_left)
         w.buffered += n
         w.copy_left -= n
@@ -102,8 +105,6 @@ def replenish(e: Endpoint, now: int, n: int) -> None:
     if w.quota_wait and w.quota_left > 0:
         w.quota_wait = 0
         w.app_at = now
-    if w.gate.high:
-        note_level(w, now)
 
 
 def begin_message(e: Endpoint, m: Message) -> None:
@@ -112,7 +113,8 @@ def begin_message(e: Endpoint, m: Message) -> None:
     m.wire = m.size
     if w.npieces == 0:
         body = w.prefix + m.size
-        m.wire = body + w.header * ((body + w.max_frame - 1) // w.max_frame)
+        alone = max(body - w.frame_room, 0)
+        m.wire = body + w.header * ((alone + w.max_frame - 1) // w.max_frame)
     m.start = w.put
     m.end = w.put + m.wire
     w.put = m.end
@@ -137,8 +139,17 @@ def next_piece(e: Endpoint, now: int) -> int:
     if w.piece == 0:
         if w.body_left == 0:
             return 0
+        if w.frame_room:  # the rest of the open frame has no header of its own
+            n = min(w.body_left, w.frame_room)
+            w.frame_room -= n
+            w.body_left -= n
+            if w.quota:
+                replenish(e, now, n)
+            return n
         w.frame_left = min(w.body_left, w.max_frame)
         w.frames += 1
+        if w.merge:
+            w.frame_room = w.max_frame - w.frame_left
         if w.quota:
             replenish(e, now, w.frame_left)
         if w.pieces == 1 or w.header == 0:
@@ -180,8 +191,14 @@ def end_message(e: Endpoint, l: Link, now: int) -> None:
         uncork(e, l, now, FREED_OPTION)
     if w.flush == PER_MESSAGE and (w.framed % w.flush_every == 0 or w.framed == w.total):
         w.flush_due = 1
-    if w.threads == 1 and w.flush == ON_IDLE and more_is_due(w, now) == 0:
+    w.since_flush += 1
+    if w.flush == ON_IDLE and w.since_flush == w.flush_every and w.flush_every > 1:
         w.flush_due = 1
+    if w.threads == 1 and (w.flush == ON_IDLE or w.flush == ON_RETURN):
+        more = more_is_due(w, now)
+        if more == 0 or (w.flush == ON_RETURN and w.run == 0):
+            w.flush_due = 1
+        w.run = more
     if w.framed == w.total and w.flush != ON_IDLE:
         w.flush_due = 1  # the application closes its stream
 
@@ -212,7 +229,7 @@ def next_write(e: Endpoint, l: Link, now: int) -> int:
                 return start_call(e, n, w.more * message_continues(w.npieces, w.piece, w.body_left))
         elif w.framed < w.queued:
             begin_message(e, w.m[w.framed & w.mask])
-        elif w.flush == ON_IDLE and w.buffered:
+        elif w.buffered and (w.flush == ON_IDLE or (w.flush == ON_RETURN and w.threads == 2)):
             return take_buffer(e)
         else:
             return 0
@@ -226,8 +243,6 @@ def idle_reason(e: Endpoint) -> int:
             return SENDER_SPIKE
         if w.app_step == STEP_SEND:
             return CPU
-        if w.gate.waiting:
-            return ADMISSION
         if w.mode == SLEEPER and w.granularity and w.made > w.called:
             return TIMER_GRANULARITY
     return FRAMER if w.buffered else NOTHING

@@ -19,6 +19,7 @@ from models.constants import (
     NAGLE_OFF,
     ON_FULL,
     ON_IDLE,
+    ON_RETURN,
     ON_TIMER,
     PER_FRAME,
     PER_MESSAGE,
@@ -30,7 +31,6 @@ from models.constants import (
     SLEEPER,
 )
 from models.facts import Value
-from models.options import set_sndbuf
 from models.profiles import HOSTS
 from models.receive_window import set_rcvbuf
 from models.sources import make, schedule_next
@@ -45,12 +45,16 @@ HEADERS = 40
 TIMESTAMPS = 12
 MAX_HEADER = 192
 SKB_OVERHEAD = 832
+SOCK_MIN_SNDBUF = 4608
 SETTLE = 20_000_000
 RING = 16_384
 CLOSED_LOOP = 1 << 40
 
 CONGESTION = {"reno": RENO, "cubic": CUBIC, "bbr": BBR}
-FLUSH = {"per-frame": PER_FRAME, "per-message": PER_MESSAGE, "on-idle": ON_IDLE, "on-full": ON_FULL, "timer": ON_TIMER}
+FLUSH = {
+    "per-frame": PER_FRAME, "per-message": PER_MESSAGE, "on-idle": ON_IDLE, "on-return": ON_RETURN, "on-full": ON_FULL,
+    "timer": ON_TIMER,
+}  # fmt: skip
 NAGLE = {"minshall": MINSHALL, "rfc896": RFC896, "last-segment": LAST_SEGMENT}
 KIND = {"plain": 1, "http2": 1, "grpc": 2}
 QUICKACK = {"": 0, "once": 0, "every-read": 1, "off-once": 0, "off-every-read": 2}
@@ -152,7 +156,8 @@ def set_socket(e: Endpoint, host: Host) -> None:
     e.skb_overhead = SKB_OVERHEAD
     e.max_header = MAX_HEADER
     if host.sndbuf:
-        set_sndbuf(e, host.sndbuf)
+        e.sndbuf = max(2 * host.sndbuf, SOCK_MIN_SNDBUF)
+        e.sndbuf_locked = 1
     if host.rcvbuf:
         set_rcvbuf(e, host.rcvbuf)
     e.qd.rate = host.shaper_rate
@@ -211,6 +216,8 @@ def set_framing(e: Endpoint, f: Framing, cork: str) -> None:
     w.more = 1 if f.more else 0
     w.cork = 2 if cork == "per-message" else 0
     w.buffer = f.buffer
+    w.room = 2 * f.buffer if f.doubled else f.buffer
+    w.merge = 1 if f.merge else 0
     w.flush = FLUSH[f.flush]
     w.flush_every = f.flush_every
     w.flush_after = f.flush_after
@@ -276,7 +283,6 @@ def build(s: Path, scenario: Scenario, seed: int, links: Luck | None = None, rin
         e.w.mask = ring - 1
     s.b.server = 1
     s.until = scenario.time_limit or INF - 1
-    s.tick_at = INF
     connect(s, lead_time(scenario))
     for e, host in ((s.a, scenario.client), (s.b, scenario.server)):
         set_reader(e, host)

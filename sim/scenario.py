@@ -34,13 +34,15 @@ class Framing:
 
     kind: Literal["plain", "http2", "grpc"] = "plain"  # none | 9-byte frames | frames and the 5-byte gRPC prefix
     buffer: Size = 0  # write-buffer bytes; 0 = unbuffered
-    flush: Literal["per-frame", "per-message", "on-idle", "on-full", "timer"] = "per-message"
-    flush_every: Positive = 1  # per-message: after every n-th
+    doubled: bool = False  # the buffer takes twice as much before it splits a frame (grpc-go up to 1.57)
+    flush: Literal["per-frame", "per-message", "on-idle", "on-return", "on-full", "timer"] = "per-message"
+    flush_every: Positive = 1  # per-message: after every n-th; on-idle: at the latest after so many, 1 = no such bound
     flush_after: PositiveDuration = 1_000_000  # timer
     pieces: Literal[1, 2, 3] = 1  # write() calls an unbuffered frame takes: whole | header, rest | header, prefix, rest
     more: bool = False  # MSG_MORE on all pieces but the last
     header: Size | None = None  # overrides the frame header's size (9)
     max_frame: PositiveSize = 16_384
+    merge: bool = False  # messages that are flushed together share frames (Node)
     quota: Size = 0  # bytes each stream takes ahead of the framer before SendMsg blocks; 0 = the sender writes itself
     framer_thread: bool | None = None  # a thread of its own does the writes; None: when there is a quota
 
@@ -163,18 +165,6 @@ class Network:
 
 
 @dataclass(frozen=True)
-class Policy:
-    """Who changes settings while the run goes on: a function called at control ticks (`docs/guides/policies.md`)."""
-
-    name: str = "none"  # a packaged policy, or FILE.py:FUNCTION
-    every: PositiveDuration = 200_000_000  # between two ticks
-    window: Duration = 0  # latencies and rates are those of so long before the tick; 0 = since the last one
-    dead_time: Duration = 0  # from a decision to its effect
-    parameters: tuple[tuple[str, int | float | bool | str], ...] = ()  # what the function takes besides the tick
-    source: str = ""  # its Python text; read from the file unless given
-
-
-@dataclass(frozen=True)
 class Scenario:
     """Everything a run depends on but its seed."""
 
@@ -182,7 +172,6 @@ class Scenario:
     title: str = ""
     workload: Workload = Workload()
     reverse: Workload | None = None  # a second stream, from the other host
-    policy: Policy | None = None
     server: Host = Host()
     client: Host = Host()
     network: Network = Network()

@@ -51,7 +51,7 @@ def test_the_list_touches_the_rules_that_matter():
             seen |= {name for name in counters if getattr(e, name)}
             seen |= {"blocked write"} if e.w.blocks else set()
             seen |= {"fifo drop"} if engine.s.ab.overflowed or engine.s.ba.overflowed else set()
-    wanted = {f"{what} {k}" for what, n in (("flush", 5), ("mode", 5), ("rule", 2), ("classic", 2)) for k in range(n)}
+    wanted = {f"{what} {k}" for what, n in (("flush", 6), ("mode", 5), ("rule", 3), ("classic", 2)) for k in range(n)}
     wanted |= {f"cc {cc}" for cc in (RENO, CUBIC, BBR)} | {"threads 1", "threads 2", "blocked write", "fifo drop"}
     wanted |= {"rtos", "tlps", "fast_retransmits", "undos", "autocorks", "acks_by_timer", "rcv_ooopack", "dsack_dups"}
     assert wanted <= seen, wanted - seen

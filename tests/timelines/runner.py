@@ -189,6 +189,8 @@ def make_bench(given: dict[str, str]) -> Bench:
     framing = Framing(
         kind=g.pop("framing", "plain"),  # type: ignore[arg-type]
         buffer=size("buffer", 0),
+        doubled=flag("doubled"),
+        merge=flag("merge"),
         flush=g.pop("flush", "per-message"),  # type: ignore[arg-type]
         flush_every=size("every", 1),
         flush_after=nanoseconds(g.pop("after", "1")),

@@ -72,6 +72,11 @@ def _workload(scenario: Scenario) -> Iterator[Problem]:
     if w.kind == "request-response" and w.framing != Framing():
         cure = "write requests as they are: workload.pieces are their write() calls"
         yield Problem("workload.framing", "recordings do not frame requests and replies", cure)
+    f = w.framing
+    beyond = f.doubled or f.merge or f.flush == "on-return" or (f.flush == "on-idle" and f.flush_every > 1)
+    if beyond:
+        cure = "flush per-frame, per-message, on-idle, on-full or by timer, through a plain buffer"
+        yield Problem("workload.framing", "recordings do not write like this stack", cure)
 
 
 def shortest_lead(scenario: Scenario) -> int:
