@@ -11,11 +11,16 @@ from typing import IO, TYPE_CHECKING, Any
 from experiments import labels
 from experiments.advice import advise, interval, is_load
 from experiments.frontier import Configuration, Frontier
+from experiments.metrics import Metric
+from experiments.statistics import Estimate
 
 if TYPE_CHECKING:
     from rich.table import Table
 
     from experiments.slo import Slo
+
+SHOWN = {"throughput", "p50", "p99", "p999", "cpu"}
+"""Metrics that the table shows whether or not they are weighed."""
 
 LATENCIES = ("mean_ns", "p50_ns", "p90_ns", "p99_ns", "p999_ns", "max_ns")
 
@@ -27,7 +32,11 @@ def frontier_table(frontier: Frontier, slo: Slo | None = None) -> Table:
     for heading in ("Mbit/s", "P50 ms", "P99 ms", "P99.9 ms"):
         table.add_column(heading, justify="right")
     table.add_column("CPU", justify="right")
+    further = [metric for metric in frontier.metrics if metric.name not in SHOWN]
+    for metric in further:
+        table.add_column(metric.axis, justify="right")
     table.add_column("waits most for")
+    table.add_column("unbeaten", justify="right")
     table.add_column("")
     good = meeting(frontier, slo) if slo else []
     for c in frontier.front:
@@ -39,11 +48,41 @@ def frontier_table(frontier: Frontier, slo: Slo | None = None) -> Table:
             interval(c.p99),
             labels.milliseconds(c.estimate("p999_ns").mean),
             f"{cpu:.0%}",
+            *(measured(c, metric) for metric in further),
             dominant_cause(c).replace("_", " "),
+            sureness(frontier.probability_of(c)),
             " ".join(["<- knee"] * (c is frontier.knee) + ["meets SLO"] * (c in good)),
             style="bold" if c is frontier.knee else "",
         )
     return table
+
+
+def hypervolume_line(frontier: Frontier) -> str | None:
+    """How good each curve is as a whole, with the reference point it is measured from; None without one."""
+    curves = [(c.name, c.hypervolume) for c in frontier.curves if c.hypervolume is not None]
+    if not curves:
+        return None
+    shares = ", ".join(f"{name} {_share(volume)}" for name, volume in curves)
+    worst = ", ".join(
+        f"{metric.name} {frontier.box[metric.name][0] * metric.scale:.3g} {metric.unit.split(' of ')[0]}".rstrip()
+        for metric in frontier.metrics
+    )
+    return f"hypervolume, as a share of the box from ({worst}) to the best: {shares}"
+
+
+def _share(volume: Estimate) -> str:
+    interval = "" if volume.n < 2 else f" [{volume.lo:.3f}, {volume.hi:.3f}]"
+    return f"{volume.mean:.3f}{interval}"
+
+
+def measured(c: Configuration, metric: Metric) -> str:
+    """A metric's mean as figures write it."""
+    return f"{c.estimated(metric).mean * metric.scale:.3g}"
+
+
+def sureness(probability: float) -> str:
+    """`97 %`; `-` for what one seed cannot tell."""
+    return "-" if math.isnan(probability) else f"{100 * probability:.0f} %"
 
 
 def overloaded_table(frontier: Frontier) -> Table | None:
@@ -111,6 +150,10 @@ def as_json(frontier: Frontier, slo: Slo | None = None) -> dict[str, Any]:
         "overloaded": [c.settings for c in frontier.overloaded],
         "slo": str(slo) if slo else None,
         "meeting_slo": [c.settings for c in meeting(frontier, slo)] if slo else None,
+        "metrics": [
+            {"name": m.name, "better": "more" if m.maximise else "less", "reference": worst, "best": best}
+            for m, (worst, best) in zip(frontier.metrics, frontier.box.values(), strict=True)
+        ],
         "hypervolume": {c.name: c.hypervolume.as_dict() if c.hypervolume else None for c in frontier.curves},
         "advice": advice.sentence,
         "reasons": list(advice.reasons),
@@ -119,11 +162,13 @@ def as_json(frontier: Frontier, slo: Slo | None = None) -> dict[str, Any]:
             {
                 "settings": c.settings,
                 "standing": standing(c, frontier),
+                "probability": _known(probability),
+                "metrics": {m.name: c.estimated(m).as_dict() for m in frontier.metrics} if c.sustained else None,
                 "throughput_bps": c.throughput.as_dict(),
                 "p99_ns": c.p99.as_dict() if c.sustained else None,
                 "causes_ns": {cause: round(ns) for cause, ns in c.causes.items() if ns},
             }
-            for c in frontier.configurations
+            for c, probability in zip(frontier.configurations, frontier.probability, strict=True)
         ],
     }
 
@@ -152,12 +197,15 @@ def dominant_cause(configuration: Configuration) -> str:
 
 
 def _rows(frontier: Frontier) -> Iterator[dict[str, object]]:
-    for c in frontier.configurations:
+    further = [metric for metric in frontier.metrics if metric.name not in SHOWN | {"mean", "p90", "max"}]
+    for c, probability in zip(frontier.configurations, frontier.probability, strict=True):
         row: dict[str, object] = {"panel": frontier.panel.name, **c.settings}
         row |= {"standing": standing(c, frontier), "replications": len(c.runs), "overloaded_in": c.overloads}
+        row["probability"] = "" if math.isnan(probability) else probability
         row |= _estimates(c, ("throughput_bps", "offered_bps"))
         row |= _estimates(c, LATENCIES) if c.sustained else {}
         row |= {f"{side}_share": round(c.estimate(side).mean, 4) for side in ("cpu_server", "cpu_client")}
+        row |= {metric.name: round(c.estimated(metric).mean, 4) for metric in further}
         row |= {f"mean_{cause}_ns": round(ns) for cause, ns in c.causes.items()}
         yield row
 
@@ -172,6 +220,10 @@ def _estimates(c: Configuration, columns: Sequence[str]) -> dict[str, object]:
             f"{column}_hi": _whole(estimate.hi),
         }
     return cells
+
+
+def _known(value: float) -> float | None:
+    return None if math.isnan(value) else value
 
 
 def _whole(value: float) -> int | str:

@@ -144,7 +144,14 @@ def sweep(file: str, /, *, options: Options = DEFAULTS) -> int:
 
 
 def frontier(
-    file: str = "frontier", /, *, out: Path = Path("out"), slo: str | None = None, options: Options = DEFAULTS
+    file: str = "frontier",
+    /,
+    *,
+    out: Path = Path("out"),
+    slo: str | None = None,
+    metrics: str = "throughput,p99",
+    reference: str | None = None,
+    options: Options = DEFAULTS,
 ) -> int:
     """Sweep, then weigh throughput against P99: table, figure (PNG, SVG), CSV, the knee, and advice with its reason.
 
@@ -156,18 +163,26 @@ def frontier(
         Directory for NAME.png, NAME.svg and NAME.csv.
     slo
         An objective, like 'p99 < 50ms', instead of the file's: exit code 1 when no configuration of a panel meets it.
+    metrics
+        What to weigh, two or more: throughput, mean, p50, p90, p99, p999, max, cpu, cpu_server, cpu_client, writes,
+        segments, acks, retransmits (these four a message), memory.
+    reference
+        The worst values that count for the hypervolume, like p99=100ms; by default the worst seen, and no throughput.
     """
     from experiments.frontier import frontiers
+    from experiments.metrics import parse_metrics, parse_reference
     from experiments.slo import parse_slo
     from experiments.tables import meeting
 
+    weighed = parse_metrics(metrics)
+    worst = parse_reference(reference, weighed) if reference else None
     the_sweep = _read(file, options)
     if slo is not None:
         the_sweep = replace(the_sweep, slo=parse_slo(slo, "--slo"))
     the_plan, results, outcome = _complete(the_sweep, options)
     if outcome.interrupted:
         return INTERRUPTED
-    found = frontiers(the_plan, results, outcome.failures)
+    found = frontiers(the_plan, results, outcome.failures, weighed, worst)
     files = _save(found, the_sweep, out)
     _report(found, the_sweep, files, options.json)
     if the_sweep.slo and not all(meeting(panel, the_sweep.slo) for panel in found):
@@ -304,6 +319,9 @@ def _report(found: Sequence[Frontier], the_sweep: Sweep, files: Sequence[Path], 
     out = progress.results()
     for panel in found:
         out.print(tables.frontier_table(panel, the_sweep.slo))
+        volume = tables.hypervolume_line(panel)
+        if volume is not None:
+            out.print(volume + "\n", soft_wrap=True)
         overloads = tables.overloaded_table(panel)
         if overloads is not None:
             out.print(overloads)

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from experiments.figures import COLOURS, FAINT, INK, save, styled
+from experiments.figures_style import BLUE, FAINT, INK, VERMILION, save, styled
 from experiments.groundtruth.compare import Comparison, Row
 from experiments.groundtruth.judge import PERCENTILES
 
@@ -53,13 +53,13 @@ def draw(comparison: Comparison, path: Path) -> None:
 def panel(axes: Axes, row: Row) -> None:
     """One direction: both distribution functions, and the range of all recordings at P50, P90 and P99."""
     kernel, model = (latency / 1000 for latency in row.latencies)
-    for latency, colour, label, width in ((kernel, INK, "kernel", 2.4), (model, COLOURS[1], "model", 1.3)):
+    for latency, colour, label, width in ((kernel, INK, "kernel", 2.4), (model, VERMILION, "model", 1.3)):
         if len(latency):
             axes.ecdf(latency, color=colour, lw=width, label=label)
     for name in PERCENTILES:
         ends = [run[name] / 1000 for run in row.runs]
         axes.plot(
-            [min(ends), max(ends)], [LEVELS[name]] * 2, color=COLOURS[0], lw=5, alpha=0.45, solid_capstyle="butt",
+            [min(ends), max(ends)], [LEVELS[name]] * 2, color=BLUE, lw=5, alpha=0.45, solid_capstyle="butt",
             label="recordings, P50 P90 P99" if name == "p50" else None,
         )  # fmt: skip
     both = np.concatenate([kernel, model])

@@ -10,14 +10,20 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from experiments.advice import advise
-from experiments.figures import frontier_figure, save_frontier, styled
-from experiments.frontier import Configuration, Frontier, attainment, hypervolume, knee, levels, unbeaten, weigh
+from experiments.attainment import attainment, hypervolume, levels, nondominated, probabilities, reference_point
+from experiments.figures import frontier_figure, overlap, save_frontier
+from experiments.figures_style import ladder, styled
+from experiments.frontier import Configuration, Frontier, knee, unbeaten, weigh
+from experiments.metrics import DEFAULT, METRICS, P99, THROUGHPUT, parse_metrics, parse_reference
 from experiments.slo import parse_slo
 from experiments.sweep.file import Panel
 from experiments.sweep.plan import grid
 from experiments.tables import as_json, frontier_table, meeting, overloaded_table, write_csv
+from sim.errors import ScenarioError
 from sim.scenario import Framing, Scenario
 from sim.units import SIZE
 from tests.experiments.fake import measure
@@ -80,7 +86,7 @@ def test_the_frontier_is_what_nothing_beats():
 def test_throughputs_within_a_percent_count_as_equal():
     slower, faster = configuration(10.00, 20), configuration(10.05, 90)
     assert unbeaten([faster, slower]) == [slower]
-    assert levels([10.05, 1.0, 10.0, 10.2]) == [10.0, 1.0, 10.0, 10.2]
+    assert levels(np.array([10.05, 1.0, 10.0, 10.2]), 0.01).tolist() == [10.0, 1.0, 10.0, 10.2]
 
 
 def test_of_equals_the_first_is_kept():
@@ -111,7 +117,7 @@ def test_one_overloaded_replication_is_enough():
 
 
 def test_the_band_spans_what_few_and_most_replications_attain():
-    band = attainment([configuration(5, 100, seeds=11)])
+    band = attainment([configuration(5, 100, seeds=11)], DEFAULT)
     worse, better = band[90][0, 1], band[10][0, 1]
     assert better < band[50][0, 1] < worse
     p99s = sorted(configuration(5, 100, seeds=11).values("p99_ns").values())
@@ -121,9 +127,96 @@ def test_the_band_spans_what_few_and_most_replications_attain():
 def test_the_hypervolume_is_the_share_of_the_rectangle():
     """(5 of 10 Mbit/s, 20 of 100 ms) and the corner itself: half the width, four fifths of the height."""
     points = [configuration(5, 20, seeds=1), configuration(10, 100, seeds=1)]
-    share = hypervolume(points, among=points)
+    share = hypervolume(points, DEFAULT, reference_point(points, DEFAULT))
     assert share is not None
     assert share.mean == pytest.approx(0.5 * (1 - 20 * 0.99 / 99))
+
+
+def test_a_better_reference_point_leaves_less_room():
+    points = [configuration(5, 20, seeds=1), configuration(10, 100, seeds=1)]
+    given = parse_reference("p99=49.5ms, throughput=2Mbit/s", DEFAULT)
+    share = hypervolume(points, DEFAULT, reference_point(points, DEFAULT, given))
+    assert share is not None
+    assert share.mean == pytest.approx((5 - 2) / (10 - 2) * (1 - 19.8 / 49.5))
+
+
+def test_a_frontier_weighs_as_many_metrics_as_are_asked_for():
+    """The fake path's CPU is spared by small loads, its P99 by large ones under Nagle: neither beats the other."""
+    found = planned()
+    metrics = parse_metrics("throughput,p99,cpu,memory")
+    weighed = weigh(found.panel, found.configurations, metrics=metrics)
+    assert set(map(id, found.front)) <= set(map(id, weighed.front))
+    costs = np.array([[m.cost(c.estimated(m).mean) for m in metrics] for c in weighed.sustained])
+    costs[:, 0] = -levels(-costs[:, 0], 0.01)
+    beaten = [any((other <= one).all() and (other < one).any() for other in costs) for one in costs]
+    on_it = {id(c) for c in weighed.front}
+    assert all(not beaten[i] for i, c in enumerate(weighed.sustained) if id(c) in on_it)
+    assert all(
+        beaten[i] or (costs == costs[i]).all(axis=1).sum() > 1
+        for i, c in enumerate(weighed.sustained)
+        if id(c) not in on_it
+    )
+    assert weighed.curves[0].band == {}
+    assert weighed.knee in weighed.front
+
+
+def test_what_always_wins_is_on_the_frontier_for_sure_and_a_tie_is_even():
+    """Two of equal throughput; one's P99 is now above, now below the other's, as a coin falls."""
+    sure, coin, never = configuration(1, 5, 8), configuration(9, 50, 8), configuration(9, 80, 8)
+    rival = Configuration(
+        {"rival": 1}, {s: replace(r, p99_ns=r.p99_ns + (-1) ** s * MS) for s, r in coin.runs.items() if r.p99_ns}
+    )
+    chances = probabilities([sure, coin, rival, never], DEFAULT)
+    assert chances[0] == 1
+    assert chances[3] == 0
+    assert chances[1] + chances[2] == pytest.approx(1)
+    assert 0.3 < chances[2] < 0.7
+
+
+def test_draws_with_an_overloaded_seed_do_not_count():
+    """One seed of four overloads: it is absent from (3/4)^4 of the draws."""
+    runs = dict(configuration(9, 5, seeds=4).runs)
+    runs[2] = replace(runs[2], overloaded=1)
+    chance = probabilities([Configuration({}, runs)], DEFAULT, resamples=4_000)[0]
+    assert chance == pytest.approx(0.75**4, abs=0.03)
+    assert np.isnan(probabilities([configuration(1, 1, seeds=1)], DEFAULT)[0])
+
+
+def test_pairs_stay_together_in_the_bootstrap():
+    """Always 1 % better on the same seeds, though the seeds differ by far more: certain, since luck is shared."""
+    base = configuration(9, 50, 6)
+    noisy = {s: replace(r, p99_ns=round((50 + 20 * (s % 3)) * MS)) for s, r in base.runs.items()}
+    better = {s: replace(r, p99_ns=round(r.p99_ns * 0.99)) for s, r in noisy.items() if r.p99_ns}
+    assert probabilities([Configuration({}, noisy), Configuration({"b": 1}, better)], DEFAULT) == [0, 1]
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [("throughput", "2 or more"), ("p99,p99", "each once"), ("p99,speed", "no metric 'speed'")],
+)
+def test_metrics_that_make_no_frontier_are_refused(text, words):
+    with pytest.raises(ScenarioError, match=words):
+        parse_metrics(text)
+
+
+def test_a_reference_of_what_is_not_weighed_is_refused():
+    with pytest.raises(ScenarioError, match="not weighed"):
+        parse_reference("cpu=50%", DEFAULT)
+    with pytest.raises(ScenarioError, match="p99"):
+        parse_reference("p99=50", DEFAULT)
+    assert parse_reference("cpu=50%", parse_metrics("cpu,p99")) == {"cpu": 0.5}
+
+
+@given(st.lists(st.tuples(*[st.integers(0, 6)] * 3), min_size=1, max_size=25))
+def test_nondominated_agrees_with_the_definition(rows):
+    metrics = (THROUGHPUT, P99, METRICS["memory"])
+    exact = tuple(replace(metric, resolution=0.0) for metric in metrics)
+    values = np.array(rows, dtype=float)
+    costs = values * [-1, 1, 1]
+    for one, kept in zip(costs, nondominated(values, exact), strict=True):
+        beaten = ((costs <= one).all(axis=1) & (costs < one).any(axis=1)).any()
+        assert not (kept and beaten)
+        assert kept or beaten or (costs == one).all(axis=1).sum() > 1
 
 
 # ---- the bend --------------------------------------------------------------------------------------------------------
@@ -194,6 +287,33 @@ def test_figures_are_the_same_bytes_for_the_same_numbers(tmp_path: Path):
     for suffix in ("svg", "png"):
         assert (tmp_path / f"one.{suffix}").read_bytes() == (tmp_path / f"two.{suffix}").read_bytes()
     assert "<dc:date>" not in (tmp_path / "one.svg").read_text()
+
+
+@pytest.mark.parametrize(("low", "high"), [(0.13, 0.8), (190, 2500), (1.1, 1.9), (15, 74), (1, 1e6)])
+def test_a_logarithmic_axis_has_ticks_enough_and_round_ones(low, high):
+    ticks = ladder(low, high)
+    assert len(ticks) >= 3
+    assert all(low <= tick <= high for tick in ticks)
+    assert ticks == sorted(set(ticks))
+
+
+def test_bands_are_drawn_where_both_edges_exist():
+    """More throughput is harder, so a surface has at x the P99 of its next corner; more P99 allowed is easier."""
+    better, worse = np.array([[2.0, 1.0], [8.0, 5.0]]), np.array([[1.0, 2.0], [6.0, 9.0]])
+    xs, low, high = overlap(better, worse, rising=True)
+    assert (xs.tolist(), low.tolist(), high.tolist()) == ([1, 2, 6], [1, 1, 5], [2, 9, 9])
+    xs, low, high = overlap(worse[:, ::-1], better[::-1, ::-1][::-1], rising=False)
+    assert xs.min() >= 2
+    assert len(xs) == len(low) == len(high)
+
+
+@pytest.mark.parametrize("metrics", ["throughput,p99,cpu", "p99,cpu", "memory,throughput"])
+def test_any_metrics_can_be_drawn(metrics, tmp_path):
+    found = planned()
+    weighed = weigh(found.panel, found.configurations, metrics=parse_metrics(metrics))
+    save_frontier([weighed], "A stream", None, tmp_path / "one.svg")
+    text = (tmp_path / "one.svg").read_text()
+    assert "<svg" in text
 
 
 def _csv(found: Frontier) -> io.StringIO:
