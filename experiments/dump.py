@@ -7,8 +7,9 @@ from collections.abc import Iterator
 from dataclasses import fields, is_dataclass
 from typing import Annotated, Any, get_args, get_origin, get_type_hints
 
+from experiments import policies
 from experiments.recordings import messages, packaged_captures
-from sim.scenario import Direction, Framing, Network, Scenario, Workload
+from sim.scenario import Direction, Framing, Network, Policy, Scenario, Workload
 from sim.units import DURATION, SIZE, Quantity
 
 
@@ -27,7 +28,7 @@ def _table(record: Any, default: Any, path: tuple[str, ...]) -> Iterator[str]:
     inner: list[tuple[str, Any, Any]] = []
     for f in fields(record):
         value, usual = getattr(record, f.name), getattr(default, f.name)
-        if value is None or (f.name == "trace" and _packaged(record)):
+        if value is None or (f.name in {"trace", "source"} and _packaged(record)):
             continue
         if is_dataclass(value) and not isinstance(value, type):
             inner.append((f.name, value, type(value)() if usual is None else usual))
@@ -40,8 +41,11 @@ def _table(record: Any, default: Any, path: tuple[str, ...]) -> Iterator[str]:
         yield from _table(value, usual, (*path, name))
 
 
-def _packaged(workload: Workload) -> bool:
-    """Its trace is that of a recording every installation has."""
+def _packaged(record: Workload | Policy) -> bool:
+    """Its trace, or its source, is one every installation has."""
+    if isinstance(record, Policy):
+        return record.name in policies.names() and record.source == policies.text(record.name)
+    workload = record
     path = packaged_captures().get(workload.capture)
     return path is not None and workload.trace == messages(path, workload.capture_port)
 
@@ -54,7 +58,7 @@ def _spelt_out(record: object, key: str, path: tuple[str, ...]) -> bool:
 
 
 def _value(value: Any, hint: Any, key: str) -> str:
-    if key == "sysctls":
+    if key in {"sysctls", "parameters"}:
         return "{ " + ", ".join(f"{name} = {_scalar(setting)}" for name, setting in value) + " }"
     if key == "trace":
         return "[\n" + "".join(f'    ["{DURATION.format(at)}", "{SIZE.format(size)}"],\n' for at, size in value) + "]"

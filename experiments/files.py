@@ -22,7 +22,7 @@ from importlib import resources
 from pathlib import Path
 from typing import Any
 
-from experiments import recordings, stacks
+from experiments import policies, recordings, stacks
 from experiments.checks import check
 from experiments.dump import dump
 from experiments.layers import STREAMS, Document, Layer, Loc
@@ -129,6 +129,7 @@ def _compose(layers: list[Layer]) -> Scenario:
     for stream in STREAMS:
         scenario = _with_recording(scenario, stream, document, failed)
         scenario = _with_link_spikes(scenario, stream)
+    scenario = _with_policy(scenario, document, failed)
     document.problems += check(scenario, set(document.origin), failed, document.where)
     if document.problems:
         raise ScenarioError(list(dict.fromkeys(document.problems)))
@@ -161,6 +162,18 @@ def _validate(document: Document) -> tuple[Scenario, list[Loc]]:
                 document.problems.append(Problem(document.where(loc), problem, cure))
                 document.remove(loc)
                 failed.append(loc)
+
+
+def _with_policy(scenario: Scenario, document: Document, failed: list[Loc]) -> Scenario:
+    """The policy with the text of its file, so that the scenario says all that a run depends on."""
+    if scenario.policy is None or any(loc[0] == "policy" for loc in failed):
+        return scenario
+    loc: Loc = ("policy", "name")
+    try:
+        return replace(scenario, policy=policies.complete(scenario.policy, document.folder(loc)))
+    except ScenarioError as error:
+        document.problems.extend(Problem(document.where(loc), f"{p.path}: {p.problem}", p.cure) for p in error.problems)
+        return replace(scenario, policy=None)
 
 
 def _with_link_spikes(scenario: Scenario, stream: str) -> Scenario:

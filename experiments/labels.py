@@ -10,6 +10,7 @@ NAMES = {
     "workload.load": "load",
     "workload.size": "size",
     "workload.interval": "interval",
+    "policy.name": "policy",
     "server.sndbuf": "sndbuf",
     "client.sndbuf": "sndbuf",
     "server.nodelay": "NODELAY",

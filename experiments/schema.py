@@ -9,13 +9,14 @@ from __future__ import annotations
 import math
 import types
 from collections.abc import Callable, Iterator, Mapping
+from contextlib import suppress
 from dataclasses import fields, is_dataclass
 from difflib import get_close_matches
 from functools import cache
 from typing import TYPE_CHECKING, Annotated, Any, Literal, TypeVar, Union, get_args, get_origin, get_type_hints
 
 from sim.scenario import Direction, Scenario
-from sim.units import DURATION, SIZE, Quantity
+from sim.units import DURATION, RATE, SIZE, Quantity
 
 if TYPE_CHECKING:
     from pydantic import BaseModel, ValidationError
@@ -115,6 +116,24 @@ def sysctls(value: object) -> tuple[tuple[str, str], ...]:
     return tuple(sorted(found.items()))
 
 
+def parameters(value: object) -> tuple[tuple[str, object], ...]:
+    """A table of numbers, truth values and text; text with a unit is read as ns, bytes or bit/s."""
+    if not isinstance(value, Mapping):
+        raise ValueError("expected a table: write it like { largest = '1MiB' }")
+    for name, given in value.items():
+        if not isinstance(given, int | float | bool | str):
+            raise ValueError(f"{name} = {given!r} is no parameter: write a number, true, false, or text")
+    return tuple(sorted((str(name), _measured(given)) for name, given in value.items()))
+
+
+def _measured(value: object) -> object:
+    for kind in (DURATION, SIZE, RATE):
+        if isinstance(value, str) and value.strip()[:1].isdigit():
+            with suppress(ValueError):
+                return kind.parse(value)
+    return value
+
+
 def _flat(table: Mapping[str, object], prefix: str = "") -> Iterator[tuple[str, object]]:
     for key, value in table.items():
         if isinstance(value, Mapping):
@@ -138,6 +157,8 @@ def _edge(annotation: Any, key: str, default: object) -> Any:
 
     if key == "sysctls":
         return Annotated[tuple[Any, ...], BeforeValidator(sysctls), WithJsonSchema({"type": "object"})]
+    if key == "parameters":
+        return Annotated[tuple[Any, ...], BeforeValidator(parameters), WithJsonSchema({"type": "object"})]
     if key == "trace":
         pair = (_edge(Annotated[int, DURATION], "at", 0), _edge(Annotated[int, SIZE], "size", 0))
         return tuple[tuple[pair], ...]  # type: ignore[valid-type]
@@ -230,7 +251,7 @@ def _homes(key: str) -> list[str]:
     """The tables that do have `key`."""
     tables: tuple[Loc, ...] = (
         ("workload",), ("workload", "framing"), ("workload", "spikes"), ("server",), ("server", "http2"),
-        ("client",), ("client", "http2"), ("network",), (),
+        ("client",), ("client", "http2"), ("network",), ("policy",), (),
     )  # fmt: skip
     return [".".join(map(str, (*t, key))) for t in tables if key in known_keys(t)]
 

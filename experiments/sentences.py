@@ -94,6 +94,7 @@ SENTENCES: dict[str, Callable[[Case], str]] = {
     "write_quota": _quota,
     "scheduler": lambda c: "It was another stream's turn.",
     "sndbuf": _sndbuf,
+    "admission": lambda c: f"The {c.sender}'s own limiter held it back: paused, no token, or too much queued already.",
     "pacing": lambda c: f"{c.host.congestion} paces: its rate let it go no earlier.",
     "cwnd": lambda c: f"The congestion window was full: {c.host.congestion} allowed no more packets in flight.",
     "rwnd": lambda c: f"The {c.receiver} had no room: its window was full.",

@@ -9,13 +9,14 @@ written everything or blocks. A busy stream is therefore written in rounds of on
 
 from __future__ import annotations
 
+from models.admission import note_level, refused_until
 from models.clocks import NOTHING, begin_write_wait, end_write_wait, switch
-from models.constants import STEP_NEXT, STEP_SEND, STEP_STALLED
+from models.constants import ON_IDLE, ON_RETURN, STEP_NEXT, STEP_SEND, STEP_STALLED
 from models.cpu import cold, work
 from models.framer import next_write, settle, thread_reason
 from models.send_queue import sendmsg
 from models.sources import enter_due, schedule_next
-from models.state import CPU, INF, SENDER_SPIKE, SNDBUF, WRITE_QUOTA, Endpoint, Link, Writer
+from models.state import ADMISSION, CPU, INF, SENDER_SPIKE, SNDBUF, WRITE_QUOTA, Endpoint, Link, Writer
 
 
 def reason(e: Endpoint, now: int, why: int) -> None:
@@ -89,6 +90,31 @@ def flush_timer(e: Endpoint, l: Link, now: int) -> None:
         run_writer(e, l, now)
 
 
+def resize_buffer(e: Endpoint, l: Link, now: int, size: int) -> None:
+    """The write buffer has `size` bytes from now on; if it holds as much already, that is written first.
+
+    A writer at work has just emptied the buffer, so nothing is ever left behind.
+    """
+    w = e.w
+    w.room = 2 * size if w.room > w.buffer else size
+    w.buffer = size
+    if w.busy == 0 and w.buffered and w.buffered >= size:
+        w.flush_due = 1
+        run_writer(e, l, now)
+
+
+def wait_at_gate(e: Endpoint, l: Link, now: int, again: int) -> None:
+    """The limiter lets nothing through until `again`: the framer has its turn, and no more to wait for."""
+    w = e.w
+    reason(e, now, ADMISSION)
+    w.app_at = again
+    if w.busy == 0:
+        if w.buffered and (w.flush == ON_IDLE or w.flush == ON_RETURN):
+            w.flush_due = 1
+        if w.flush_due or w.threads == 2:
+            run_writer(e, l, now)
+
+
 def hand_over(e: Endpoint, l: Link, now: int) -> None:
     """SendMsg returns (two threads), or the application begins to write (one), unless the flush timer is writing."""
     w = e.w
@@ -103,6 +129,8 @@ def hand_over(e: Endpoint, l: Link, now: int) -> None:
         run_writer(e, l, now)
         return
     w.quota_left -= w.prefix + m.size
+    if w.gate.high:
+        note_level(w, now)
     m.t_ret = now
     enter_due(w, now)
     end_write_wait(w.clock, m, now)
@@ -132,6 +160,11 @@ def app_event(e: Endpoint, l: Link, now: int) -> None:
         return
     enter_due(w, now)
     m = w.m[w.called & w.mask]
+    if w.gate.on and w.app_step == STEP_NEXT:
+        again = refused_until(w, now)
+        if again:
+            wait_at_gate(e, l, now, again)
+            return
     if w.app_step == STEP_NEXT and m.stall > 0:
         reason(e, now, SENDER_SPIKE)
         w.app_at = now + m.stall

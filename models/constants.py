@@ -76,6 +76,10 @@ STEP_NEXT = 0  # take the next message
 STEP_STALLED = 1  # a sender spike is over
 STEP_SEND = 2  # its work is done: hand the message over
 
+# Gate.waiting
+WAITS_FOR_OPENING = 1
+WAITS_FOR_TOKEN = 2
+
 # Record.err
 ERR_SKBS = 1
 ERR_PACKETS = 2

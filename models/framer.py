@@ -16,6 +16,7 @@ Go's bufio.Writer; see docs/model/framer.md.
 
 from __future__ import annotations
 
+from models.admission import note_level
 from models.clocks import NOTHING, switch
 from models.constants import (
     FREED_OPTION,
@@ -32,7 +33,7 @@ from models.constants import (
 )
 from models.send_queue import uncork
 from models.sources import enter_due, schedule_next
-from models.state import CPU, FRAMER, INF, SENDER_SPIKE, TIMER_GRANULARITY, Endpoint, Link, Message, Writer
+from models.state import ADMISSION, CPU, FRAMER, INF, SENDER_SPIKE, TIMER_GRANULARITY, Endpoint, Link, Message, Writer
 
 GO_BUFWRITER = 2
 
@@ -77,7 +78,7 @@ def copy_to_buffer(e: Endpoint, now: int) -> int:
     """
     w = e.w
     room = w.room - w.buffered
-    if w.kind == GO_BUFWRITER:
+    if w.kind == GO_BUFWRITER and w.buffer:
         n = min(room, w.copy_left)
         w.buffered += n
         w.copy_left -= n
@@ -105,6 +106,8 @@ def replenish(e: Endpoint, now: int, n: int) -> None:
     if w.quota_wait and w.quota_left > 0:
         w.quota_wait = 0
         w.app_at = now
+    if w.gate.high:
+        note_level(w, now)
 
 
 def begin_message(e: Endpoint, m: Message) -> None:
@@ -243,6 +246,8 @@ def idle_reason(e: Endpoint) -> int:
             return SENDER_SPIKE
         if w.app_step == STEP_SEND:
             return CPU
+        if w.gate.waiting:
+            return ADMISSION
         if w.mode == SLEEPER and w.granularity and w.made > w.called:
             return TIMER_GRANULARITY
     return FRAMER if w.buffered else NOTHING

@@ -184,12 +184,6 @@ def wait_for_space(e: Endpoint, l: Link, now: int) -> None:
     w.blocks += 1
 
 
-def set_nodelay(e: Endpoint, l: Link, now: int, cause: int) -> None:
-    """setsockopt(TCP_NODELAY, 1) pushes what is queued, even if corked."""
-    e.nonagle |= 1 | NAGLE_PUSH
-    push_pending(e, l, now, e.nonagle, cause)
-
-
 def uncork(e: Endpoint, l: Link, now: int, cause: int) -> None:
     """setsockopt(TCP_CORK, 0) pushes what is queued, subject to Nagle."""
     e.nonagle &= ~NAGLE_CORK

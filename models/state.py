@@ -35,6 +35,7 @@ CAUSES = (
     "write_quota",  # the stack's own per-stream quota (64 KiB in grpc-go)
     "scheduler",  # another stream's turn
     "sndbuf",  # SO_SNDBUF full: write() blocked
+    "admission",  # the sender's own limiter: paused, no token, backing off, or too much queued in front of the socket
     "pacing",  # sk_pacing_rate
     "cwnd",  # congestion window full
     "rwnd",  # receiver's window full
@@ -64,6 +65,7 @@ CAUSES = (
     WRITE_QUOTA,
     SCHEDULER,
     SNDBUF,
+    ADMISSION,
     PACING,
     CWND,
     RWND,
@@ -82,9 +84,9 @@ CAUSES = (
     IN_ORDER,
     READER,
     SERVICE,
-) = range(27)
-NCAUSES = 27
-WRITER_CAUSES = 9  # the first nine run on the writer's clock
+) = range(28)
+NCAUSES = 28
+WRITER_CAUSES = 10  # the first ten run on the writer's clock
 QUEUE_CAUSES = 8  # PACING .. AUTOCORK run on the send queue's clock
 
 
@@ -290,6 +292,28 @@ class Clock(Record):
     ran: Annotated[list[int], WRITER_CAUSES + 1]  # the extra slot is "nothing waits"
 
 
+class Gate(Record):
+    """The sender's limiter (models/admission.py). All zero: open."""
+
+    on: int  # 1: it has something to say
+    paused: int
+    every: int  # ns a token; 0 = no token is needed
+    burst: int  # tokens the bucket holds
+    used_until: int  # by then every token spent so far has come back, one after the other
+    high: int  # bytes queued in front of the socket from which on nothing is admitted; 0 = any number
+    low: int  # ... until there are fewer than this
+    above: int  # 1: `high` was reached, `low` not yet
+    backoff: int  # ns: the first wait while less than half of the tokens are left; 0 = none
+    backoff_max: int
+    delay: int  # ns: the latest such wait
+    backed_until: int  # ... and its end; 0 = the next message has none yet
+    limit: int  # due messages that may wait here; 0 = any number
+    degraded_size: int  # what one too many is answered with, bytes
+    passed: int  # messages let through
+    waiting: int  # 0, WAITS_FOR_OPENING, WAITS_FOR_TOKEN: the next message has been refused
+    degraded: int  # messages answered so
+
+
 class Writer(Record):
     """The sending application, its framer and its write() calls."""
 
@@ -319,6 +343,7 @@ class Writer(Record):
     quota: int  # bytes the stack takes ahead of its framer; 0 = no second thread
     quota_left: int
     quota_wait: int
+    gate: Gate
     # the writing thread
     write_at: int
     blocked: int  # 1: write() waits for space
@@ -764,4 +789,5 @@ class Path(Record):
     kind: int  # of the latest event
     events: int
     until: int  # no event after this
+    tick_at: int  # the next control tick
     drain: int  # 1: go on after the last message is read, until nothing is left to happen

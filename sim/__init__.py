@@ -7,9 +7,9 @@ run.summary()["latency_ns"]["p99"]
 
 from sim.errors import Problem, ScenarioError, SimulationLimit
 from sim.run import Run, simulate
-from sim.scenario import Direction, Framing, Host, Network, Scenario, Spikes, Workload
+from sim.scenario import Direction, Framing, Host, Network, Policy, Scenario, Spikes, Workload
 
 __all__ = [
-    "Direction", "Framing", "Host", "Network", "Problem", "Run", "Scenario", "ScenarioError", "SimulationLimit",
-    "Spikes", "Workload", "simulate",
+    "Direction", "Framing", "Host", "Network", "Policy", "Problem", "Run", "Scenario", "ScenarioError",
+    "SimulationLimit", "Spikes", "Workload", "simulate",
 ]  # fmt: skip

@@ -18,14 +18,12 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 
+from models.application import wake_writer
 from models.closing import send_fin
 from models.connect import connect
 from models.constants import (
     ACK_FLAG,
     FIN_FLAG,
-    FREED_OPTION,
-    NAGLE_CORK,
-    NAGLE_OFF,
     PSH_FLAG,
     TIMER_NONE,
     TIMER_PROBE0,
@@ -35,8 +33,9 @@ from models.constants import (
 )
 from models.delayed_ack import set_quickack
 from models.link import link_send, next_slot
+from models.options import set_congestion, set_cork, set_nodelay, set_notsent_lowat, set_sndbuf
 from models.receive_window import set_rcvbuf, set_rcvlowat
-from models.send_queue import sendmsg, set_nodelay, uncork
+from models.send_queue import sendmsg
 from models.sources import resume
 from models.state import INF, PACKETS, Endpoint, Packet, Path
 from models.transmit import HEADERS, TIMESTAMPS, current_mss
@@ -45,7 +44,6 @@ from sim.build import (
     CLOSED_LOOP,
     CONGESTION,
     RING,
-    SOCK_MIN_SNDBUF,
     set_framing,
     set_host,
     set_link,
@@ -420,32 +418,27 @@ class Bench:
         e, l = self.e, self.path.ab
         searching = e.nospace
         if name == "TCP_CONGESTION":
-            e.cc = CONGESTION[str(value)]
+            set_congestion(e, at, CONGESTION[str(value)])
             return
         n = int(value)
         if name == "TCP_NODELAY":
-            if n:
-                set_nodelay(e, l, at, FREED_OPTION)
-            else:
-                e.nonagle &= ~NAGLE_OFF
+            set_nodelay(e, l, at, n)
         elif name == "TCP_CORK":
-            if n:
-                e.nonagle |= NAGLE_CORK
-            else:
-                uncork(e, l, at, FREED_OPTION)
+            set_cork(e, l, at, n)
         elif name == "TCP_QUICKACK":
             set_quickack(e, l, at, n)
         elif name == "TCP_NOTSENT_LOWAT":
-            e.notsent_lowat = n
+            set_notsent_lowat(e, n)
         elif name == "SO_SNDBUF":
-            e.sndbuf = max(2 * n, SOCK_MIN_SNDBUF)
-            e.sndbuf_locked = 1
+            set_sndbuf(e, n)
         elif name == "SO_RCVBUF":
             set_rcvbuf(e, n)
         elif name == "SO_RCVLOWAT":
             set_rcvlowat(e, n)
         else:
             raise ValueError(f"socket option {name!r} is not modelled")
+        if e.wake:
+            wake_writer(e, at)
         self._settle(searching)
 
     def _not_before(self, at: int) -> None:

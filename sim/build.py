@@ -31,6 +31,7 @@ from models.constants import (
     SLEEPER,
 )
 from models.facts import Value
+from models.options import set_sndbuf
 from models.profiles import HOSTS
 from models.receive_window import set_rcvbuf
 from models.sources import make, schedule_next
@@ -45,7 +46,6 @@ HEADERS = 40
 TIMESTAMPS = 12
 MAX_HEADER = 192
 SKB_OVERHEAD = 832
-SOCK_MIN_SNDBUF = 4608
 SETTLE = 20_000_000
 RING = 16_384
 CLOSED_LOOP = 1 << 40
@@ -156,8 +156,7 @@ def set_socket(e: Endpoint, host: Host) -> None:
     e.skb_overhead = SKB_OVERHEAD
     e.max_header = MAX_HEADER
     if host.sndbuf:
-        e.sndbuf = max(2 * host.sndbuf, SOCK_MIN_SNDBUF)
-        e.sndbuf_locked = 1
+        set_sndbuf(e, host.sndbuf)
     if host.rcvbuf:
         set_rcvbuf(e, host.rcvbuf)
     e.qd.rate = host.shaper_rate
@@ -283,6 +282,7 @@ def build(s: Path, scenario: Scenario, seed: int, links: Luck | None = None, rin
         e.w.mask = ring - 1
     s.b.server = 1
     s.until = scenario.time_limit or INF - 1
+    s.tick_at = INF
     connect(s, lead_time(scenario))
     for e, host in ((s.a, scenario.client), (s.b, scenario.server)):
         set_reader(e, host)

@@ -6,7 +6,7 @@ in how a block of slots is filled and drained, and in who runs the loop.
 
 from __future__ import annotations
 
-from typing import Any, cast
+from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
 from numpy.typing import NDArray
@@ -19,6 +19,9 @@ from sim.draws import Messages
 from sim.errors import SimulationLimit
 from sim.plain import new
 from sim.scenario import Scenario
+
+if TYPE_CHECKING:
+    from sim.control import Control
 
 STAMPS = (
     "t_due", "root", "size", "t_call", "t_acc", "t_ret", "t_first", "t_sent", "t_svc", "t_done", "t_arr", "t_ord",
@@ -54,6 +57,7 @@ class Engine:
         self.layout = ROW if keep else BRIEF
         self.rows: dict[str, list[Rows]] = {"a": [], "b": []}
         self.totals = {"a": [0] * len(CAUSES), "b": [0] * len(CAUSES)}
+        self.control: Control | None = None
         self.refill()
         for e in (self.s.a, self.s.b):
             if e.w.total:
@@ -93,8 +97,11 @@ class Engine:
         e = getattr(self.s, name)
         w = e.w
         if w.done > w.drained:
-            self.rows[name].append(self.take_messages(name, w.drained, w.done))
+            rows = self.take_messages(name, w.drained, w.done)
+            self.rows[name].append(rows)
             w.drained = w.done
+            if self.control is not None:
+                self.control.deliveries.add(name, rows)
 
     def fill_messages(self, e: Endpoint, source: Messages | None) -> None:
         """Draw messages for the free slots and let a sender that waited for them go on."""
@@ -139,6 +146,11 @@ class Engine:
                 f"(seed {self.seed}); lower the load, the buffers or the link's queue"
             )
 
+    def tick(self) -> None:
+        """The loop has stopped for the policy."""
+        if self.control is not None:
+            self.control.tick()
+
     def run(self) -> None:
         """To the end."""
         while True:
@@ -146,6 +158,8 @@ class Engine:
             self.check(status)
             if status == loop.REFILL:
                 self.refill()
+            elif status == loop.TICK:
+                self.tick()
             elif status == loop.DONE:
                 break
         self.drain("a")

@@ -21,7 +21,10 @@ def trace_hash(trace: tuple[tuple[int, int], ...]) -> str:
 
 
 def scenario_hash(scenario: Scenario) -> str:
-    """SHA-256 (hex, 16 characters) of the scenario's canonical JSON; its name and title do not count."""
+    """SHA-256 (hex, 16 characters) of the scenario's canonical JSON.
+
+    Its name and title do not count, nor where a policy's file lies: the text of that file does.
+    """
     streams = {
         name: trace_hash(stream.trace)
         for name, stream in (("workload", scenario.workload), ("reverse", scenario.reverse))
@@ -30,7 +33,12 @@ def scenario_hash(scenario: Scenario) -> str:
     bare = dataclasses.replace(scenario, name="", title="")
     for name in streams:
         bare = dataclasses.replace(bare, **{name: dataclasses.replace(getattr(bare, name), trace=())})
-    text = json.dumps([dataclasses.asdict(bare), streams], sort_keys=True, separators=(",", ":"))
+    says = dataclasses.asdict(bare)
+    if bare.policy is None:
+        del says["policy"]
+    else:
+        says["policy"]["name"] = bare.policy.name.rpartition(":")[2]
+    text = json.dumps([says, streams], sort_keys=True, separators=(",", ":"))
     return hashlib.sha256(text.encode()).hexdigest()[:16]
 
 

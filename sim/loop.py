@@ -25,6 +25,7 @@ DONE = 0
 BUDGET = 1
 REFILL = 2
 LIMIT = 3
+TICK = 4
 
 ARRIVAL = 0
 QDISC = 2
@@ -184,14 +185,19 @@ def fire(s: Path, k: int) -> None:
 
 
 def status(s: Path, k: int) -> int:
-    """Why the loop cannot take event k now: DONE, REFILL, LIMIT, or -1 when it can."""
+    """Why the loop cannot take event k now: DONE, REFILL, LIMIT, TICK, or -1 when it can.
+
+    A control tick is due when all that happens up to its time has happened.
+    """
     if s.a.err or s.b.err or s.ab.err or s.ba.err:
         return LIMIT
     if s.a.w.need or s.b.w.need or s.ab.need or s.ba.need:
         return REFILL
-    if k == NOTHING or s.next_at > s.until:
-        return DONE
     if s.drain == 0 and finished(s):
+        return DONE
+    if s.next_at > s.tick_at:
+        return TICK
+    if k == NOTHING or s.next_at > s.until:
         return DONE
     return -1
 
@@ -204,7 +210,7 @@ def finished(s: Path) -> int:
 
 
 def run(s: Path, budget: int) -> int:
-    """Take events until something needs the driver; returns DONE, BUDGET, REFILL or LIMIT."""
+    """Take events until something needs the driver; returns DONE, BUDGET, REFILL, LIMIT or TICK."""
     for _ in range(budget):
         k = next_event(s)
         why = status(s, k)

@@ -16,7 +16,8 @@ from sim.engine import Engine, PlainEngine, Rows
 from sim.errors import SimulationLimit
 from sim.identity import package_version, scenario_hash
 from sim.measure import by_size, overloaded, quantiles
-from sim.scenario import DEFAULT_MESSAGES, Scenario
+from sim.policy import PolicyFunction
+from sim.scenario import DEFAULT_MESSAGES, Policy, Scenario
 from sim.trace import Trace, run_traced
 
 Driver = Literal["auto", "simpy", "loop", "compiled"]
@@ -120,6 +121,7 @@ class Run:
     link_drops: tuple[int, int]
     totals: dict[str, int]
     trace: Trace | None = field(default=None, repr=False)
+    ticks: NDArray[Any] | None = field(default=None, repr=False)  # `sim.control.TICK` rows, when there is a policy
 
     @property
     def undelivered(self) -> int:
@@ -290,6 +292,7 @@ def simulate(
     messages: bool = True,
     trace: bool = False,
     processes: tuple[Process, ...] = (),
+    policy: PolicyFunction | None = None,
 ) -> Run:
     """Run one replication.
 
@@ -297,6 +300,7 @@ def simulate(
     same events in a plain loop), "compiled" (Numba) or "auto". All give the same nanoseconds and the same events.
     messages: keep every message with its stamps and causes (1,000 bytes each); without, what a summary needs (140).
     trace: also keep every packet and every event.
+    policy: a function called with a `sim.tick.Tick` at every control tick, instead of the one the scenario names.
     Raises ScenarioError for a scenario that cannot run, SimulationLimit when a capacity is reached.
     """
     check_work(scenario)
@@ -304,6 +308,7 @@ def simulate(
     keep = messages or scenario.workload.kind == "request-response"
     engine = make_engine(scenario, seed, chosen, keep)
     kept = Trace() if trace else None
+    take_control(engine, policy)
     if chosen == "simpy":
         from sim.simpy_driver import run_simpy
 
@@ -313,6 +318,19 @@ def simulate(
     else:
         engine.run()
     return collect(engine, chosen, kept)
+
+
+def take_control(engine: Engine, function: PolicyFunction | None) -> None:
+    """Give the run its policy, if it has one."""
+    policy = engine.scenario.policy
+    if policy is None and function is None:
+        return
+    from sim.control import Control
+    from sim.policy import instantiate
+
+    policy = policy or Policy()
+    engine.control = Control(engine, policy, function or instantiate(policy))
+    engine.control.start()
 
 
 def collect(engine: Engine, driver: str, trace: Trace | None) -> Run:
@@ -347,4 +365,5 @@ def collect(engine: Engine, driver: str, trace: Trace | None) -> Run:
         link_drops=(s.ab.lost + s.ab.overflowed, s.ba.lost + s.ba.overflowed),
         totals=totals,
         trace=trace,
+        ticks=engine.control.ticks if engine.control else None,
     )

@@ -165,6 +165,18 @@ class Network:
 
 
 @dataclass(frozen=True)
+class Policy:
+    """Who changes settings while the run goes on: a function called at control ticks (`docs/guides/policies.md`)."""
+
+    name: str = "none"  # a packaged policy, or FILE.py:FUNCTION
+    every: PositiveDuration = 200_000_000  # between two ticks
+    window: Duration = 0  # latencies and rates are those of so long before the tick; 0 = since the last one
+    dead_time: Duration = 0  # from a decision to its effect
+    parameters: tuple[tuple[str, int | float | bool | str], ...] = ()  # what the function takes besides the tick
+    source: str = ""  # its Python text; read from the file unless given
+
+
+@dataclass(frozen=True)
 class Scenario:
     """Everything a run depends on but its seed."""
 
@@ -172,6 +184,7 @@ class Scenario:
     title: str = ""
     workload: Workload = Workload()
     reverse: Workload | None = None  # a second stream, from the other host
+    policy: Policy | None = None
     server: Host = Host()
     client: Host = Host()
     network: Network = Network()

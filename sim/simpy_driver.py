@@ -45,10 +45,14 @@ class Model:
                 engine.refill()
             elif status == loop.DONE:
                 return
-            elif s.next_at > self.env.now and s.next_at < INF:
-                yield self.env.timeout(s.next_at - self.env.now) | self.changed
+            elif (due := s.tick_at if status == loop.TICK else s.next_at) > self.env.now and due < INF:
+                yield self.env.timeout(due - self.env.now) | self.changed
                 if self.changed.triggered:
                     self.changed = self.env.event()
+            elif status == loop.TICK:
+                engine.tick()
+                if self.watch:
+                    self.watch.sent()
             else:
                 loop.fire(s, kind)
                 if self.watch:

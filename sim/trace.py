@@ -64,10 +64,13 @@ class Watch:
 
     def note(self) -> None:
         """After one event: record it, and the packets it sent."""
-        s = self.s
-        self.trace.kinds.append((s.now, s.kind))
-        self.packets(0, s.ab)
-        self.packets(1, s.ba)
+        self.trace.kinds.append((self.s.now, self.s.kind))
+        self.sent()
+
+    def sent(self) -> None:
+        """Record the packets sent since last time."""
+        self.packets(0, self.s.ab)
+        self.packets(1, self.s.ba)
 
     def packets(self, direction: int, l: Link) -> None:
         """Packets offered to the link since last time; they are the last ones in its ring."""
@@ -88,6 +91,9 @@ def run_traced(engine: Engine, trace: Trace) -> None:
             watch.note()
         elif status == loop.REFILL:
             engine.refill()
+        elif status == loop.TICK:
+            engine.tick()
+            watch.sent()
         else:
             break
     engine.drain("a")

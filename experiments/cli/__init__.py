@@ -22,9 +22,23 @@ from cyclopts import App, CycloptsError
 from experiments.cli.common import BUG, INTERRUPTED, LIMIT, NEGATIVE, OK, PIPE_CLOSED, USAGE, version
 
 GROUPS = (
-    "presets", "profiles", "run", "explain", "compare", "canary", "sweep", "choose", "sensitivity", "coverage",
-    "hostfit", "theory", "system", "groundtruth", "packetdrill",
-)  # fmt: skip
+    "presets",
+    "profiles",
+    "run",
+    "explain",
+    "compare",
+    "canary",
+    "sweep",
+    "choose",
+    "sensitivity",
+    "coverage",
+    "hostfit",
+    "theory",
+    "system",
+    "reproduce",
+    "groundtruth",
+    "packetdrill",
+)
 """Modules of this package, in the order of the help page."""
 
 HELP = (

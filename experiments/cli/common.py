@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -15,6 +16,9 @@ Source = Annotated[str, Parameter(help="A preset's name or a scenario file (TOML
 Settings = Annotated[
     list[str] | None,
     Parameter(name="--set", negative="", help="Change a key: workload.size=1KiB. Repeat for more."),
+]
+PolicyName = Annotated[
+    str | None, Parameter(name="--policy", help="Who changes settings meanwhile: a policy's name, or FILE.py:FUNCTION.")
 ]
 Json = Annotated[bool, Parameter(name="--json", negative="", help="Print JSON.")]
 Seed = Annotated[int, Parameter(name="--seed", help="Which draws: arrivals, spikes, losses, timer phases.")]
@@ -32,6 +36,12 @@ def version() -> str:
         return "tinygram (not installed)"
 
 
+def with_policy(settings: list[str] | None, policy: str | None) -> list[str]:
+    """The settings, `--policy` being one of them."""
+    chosen = [f"policy.name={json.dumps(policy)}"] if policy is not None else []
+    return [*(settings or ()), *chosen]
+
+
 def say(text: str) -> None:
     """A result: to stdout."""
     sys.stdout.write(text if text.endswith("\n") else f"{text}\n")
@@ -39,8 +49,6 @@ def say(text: str) -> None:
 
 def say_json(value: Any) -> None:
     """A result as JSON: to stdout."""
-    import json
-
     say(json.dumps(value, indent=2, ensure_ascii=False))
 
 

@@ -7,9 +7,22 @@ from typing import Annotated
 
 from cyclopts import App, Parameter
 
-from experiments.cli.common import Driver, Json, Seed, Settings, Source, busy, note, say, say_json
+from experiments.cli.common import (
+    Driver,
+    Json,
+    PolicyName,
+    Seed,
+    Settings,
+    Source,
+    busy,
+    note,
+    say,
+    say_json,
+    with_policy,
+)
 
 MessagesFile = Annotated[Path | None, Parameter(name="--messages", help="Write one row a message to this CSV file.")]
+TicksFile = Annotated[Path | None, Parameter(name="--ticks", help="Write one row a control tick to this CSV file.")]
 Progress = Annotated[bool, Parameter(name="--progress", negative="", help="Show on stderr that it is working.")]
 
 
@@ -25,7 +38,9 @@ def run(
     settings: Settings = None,
     seed: Seed = 0,
     driver: Driver = "auto",
+    policy: PolicyName = None,
     messages: MessagesFile = None,
+    ticks: TicksFile = None,
     json: Json = False,
     progress: Progress = False,
 ) -> None:
@@ -35,9 +50,10 @@ def run(
     from sim import simulate
     from sim.run import messages_of
 
-    scenario = load(source, settings or ())
-    if messages is not None:
-        messages.open("w").close()  # a path that cannot be written to is better known before the run
+    scenario = load(source, with_policy(settings, policy))
+    for file in (messages, ticks):
+        if file is not None:
+            file.open("w").close()  # a path that cannot be written to is better known before the run
     with busy(f"simulating {messages_of(scenario):,} messages", progress):
         outcome = simulate(scenario, seed, driver=driver, messages=messages is not None)
     if messages is not None:
@@ -45,6 +61,10 @@ def run(
 
         write_csv(outcome, messages)
         note(f"{len(outcome.messages):,} messages written to {messages}")
+    if ticks is not None:
+        from experiments.tick_table import write_ticks
+
+        note(f"{write_ticks(outcome, ticks):,} ticks written to {ticks}")
     if json:
         say_json(outcome.summary())
     else:

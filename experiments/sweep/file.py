@@ -38,6 +38,8 @@ MOST_POINTS = 100_000
 
 MOST_REPLICATIONS = 10_000
 
+POLICY = "policy.name"
+
 Settings = dict[str, object]
 """Scenario parameters by dotted name, values as a scenario file would write them."""
 
@@ -182,6 +184,8 @@ class _Reader:
     def axes(self, table: dict[str, Any], path: str) -> dict[str, tuple[object, ...]]:
         axes: dict[str, tuple[object, ...]] = {}
         for key, values in flattened(self.subtable(table, path.rpartition(".")[2], path)).items():
+            if key == POLICY and isinstance(values, list):
+                values = [self.own_policy(name) for name in values]
             where = f"{path}.{key}"
             if not isinstance(values, list):
                 self.complain(where, "an axis is a list of values", f"write [{values!r}], or put it under [set]")
@@ -194,7 +198,8 @@ class _Reader:
         return axes
 
     def settings(self, table: dict[str, Any], path: str) -> Settings:
-        return flattened(self.subtable(table, path.rpartition(".")[2], path))
+        settings = flattened(self.subtable(table, path.rpartition(".")[2], path))
+        return settings | {key: self.own_policy(name) for key, name in settings.items() if key == POLICY}
 
     def slo(self, text: str) -> Slo | None:
         try:
@@ -207,6 +212,11 @@ class _Reader:
         """A scenario file is looked for beside the sweep file first, so that the two can be moved together."""
         neighbour = self.folder / base if self.folder is not None and base else None
         return str(neighbour) if neighbour is not None and neighbour.is_file() else base
+
+    def own_policy(self, name: object) -> object:
+        """So is the file of a policy, FILE.py:FUNCTION."""
+        file, colon, function = name.rpartition(":") if isinstance(name, str) else ("", "", "")
+        return self.beside(file) + colon + function if file else name
 
     def known(self, table: dict[str, Any], path: str, names: set[str]) -> None:
         from difflib import get_close_matches

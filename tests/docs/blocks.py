@@ -4,8 +4,8 @@
   end of a line continues the command. What is shown is stdout; a command that fails also shows stderr, and its last
   line is `[exit N]`.
 * A shown line `...` stands for any number of lines left out.
-* A `toml` block whose first line is `# NAME.toml` becomes that file. All commands of one page run in one folder, from
-  the top of the page to its end.
+* A `toml` or `python` block whose first line is `# NAME.toml` or `# NAME.py` becomes that file. All commands of one
+  page run in one folder, from the top of the page to its end.
 * A `pycon` block is a Python session; its `>>>` lines run, one namespace a page.
 """
 
@@ -29,8 +29,8 @@ ELLIPSIS = "..."
 PLAIN = {"COLUMNS": "100", "NO_COLOR": "1", "TERM": "dumb", "PYTHONUTF8": "1"}
 """Environment of every command: no terminal, so no colours and one width."""
 
-_BLOCK = re.compile(r"^```(console|toml|pycon)\n(.*?)^```$", re.DOTALL | re.MULTILINE)
-_FILE = re.compile(r"# ([\w.-]+\.toml)\b")
+_BLOCK = re.compile(r"^```(console|toml|pycon|python)\n(.*?)^```$", re.DOTALL | re.MULTILINE)
+_FILE = re.compile(r"# ([\w.-]+\.(?:toml|py))\b")
 
 
 @dataclass
@@ -111,7 +111,7 @@ class Session:
 
     def play(self, block: Block) -> list[tuple[Shown, list[str]]]:
         """Everything the block shows, each with what really comes out."""
-        if block.language == "toml":
+        if block.language in {"toml", "python"}:
             if named := _FILE.match(block.body):
                 (self.folder / named[1]).write_text(block.body)
             return []

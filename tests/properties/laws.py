@@ -9,7 +9,7 @@ import numpy as np
 
 from models.state import CAUSES, Endpoint, Link, Path
 from sim.engine import PlainEngine
-from sim.run import Run, collect
+from sim.run import Run, collect, take_control
 from sim.scenario import Scenario
 
 STAGES = (
@@ -24,6 +24,7 @@ HOURS = 3_600 * 10**9
 def run_to_silence(scenario: Scenario, seed: int, checked: bool = False) -> tuple[Path, Run]:
     """Run until nothing is left to happen: the last ACK has come back, the last timer has run out."""
     engine = PlainEngine(scenario, seed, checked=checked)
+    take_control(engine, None)
     engine.s.drain = 1
     engine.s.until = 24 * HOURS  # a connection that makes no progress must fail here, not hang
     engine.run()

@@ -13,10 +13,40 @@ from typing import Any, Protocol
 from hypothesis import strategies as st
 
 from models.systems import SYSTEMS
-from sim.scenario import Direction, Framing, Host, Network, Scenario, Spikes, Workload
+from sim.scenario import Direction, Framing, Host, Network, Policy, Scenario, Spikes, Workload
 
 US = 1_000
 MS = 1_000_000
+
+
+MEDDLE = """
+def meddle(tick, step=7):
+    '''Sets everything there is to set, in an order that only the tick decides.'''
+    what = (tick.number * step) % 16
+    end = tick.sender if tick.number % 3 else tick.receiver
+    if what == 0: end.framer_buffer = 300 if end.framer_buffer != 300 else 40_000
+    if what == 1: end.framer_buffer = 0
+    if what == 2: end.sndbuf = 2_304
+    if what == 3: end.sndbuf = 60_000
+    if what == 4: end.nodelay = not end.nodelay
+    if what == 5: end.cork = not end.cork
+    if what == 6: end.notsent_lowat = 3_000
+    if what == 7: end.notsent_lowat = 0
+    if what == 8: end.congestion = "bbr" if end.congestion != "bbr" else "cubic"
+    if what == 9: end.congestion = "reno"
+    if what == 10: end.quickack(tick.number % 2 == 0)
+    if what == 11: end.work(2_000_000)
+    if what == 12: end.admit(rate=150, burst=4, backoff=2_000_000, backoff_max=30_000_000, limit=12, degraded_size=16)
+    if what == 13: end.rate = 0
+    if what == 14 and end.queued >= 0 and tick.memory.setdefault("marks", True):
+        try: end.admit(high=2_500, low=1_000)
+        except ValueError: tick.memory["marks"] = False  # a stack without a queue
+    end.paused = what == 15
+    if tick.number > 40:
+        tick.server.paused = tick.client.paused = False
+        tick.server.rate = tick.client.rate = 0
+        tick.server.cork = tick.client.cork = False
+"""
 
 
 class Pick(Protocol):
@@ -154,6 +184,21 @@ def scenario(pick: Pick) -> Scenario:
         server=host(pick),
         client=host(pick),
         network=Network(up=direction(pick), down=direction(pick)),
+        policy=policy(pick),
+    )
+
+
+def policy(pick: Pick) -> Policy | None:
+    step = pick([0, 0, 1, 3, 5, 7])
+    if not step:
+        return None
+    return Policy(
+        name="meddle.py:meddle",
+        every=pick([20 * MS, 7_300 * US, 130 * MS]),
+        window=pick([0, 200 * MS]),
+        dead_time=pick([0, 0, 11 * MS]),
+        parameters=(("step", step),),
+        source=MEDDLE,
     )
 
 

@@ -1,0 +1,71 @@
+"""Policies that change settings while a run goes on, one a file, and where a scenario's policy comes from.
+
+A policy's name is that of its file and function, `rtt-threshold` being `rtt_threshold` in `rtt_threshold.py`; a user's
+own is FILE.py:FUNCTION. What it sees and may set is `sim.tick`.
+"""
+
+from __future__ import annotations
+
+import ast
+from dataclasses import replace
+from difflib import get_close_matches
+from importlib import resources
+from pathlib import Path
+
+from sim.errors import Problem, ScenarioError
+from sim.policy import check_parameters, resolve
+from sim.scenario import Policy
+
+NONE = "none"
+"""The name that asks for no policy."""
+
+
+def names() -> list[str]:
+    """The policies that come with Tinygram."""
+    files = (file.name for file in resources.files("experiments.policies").iterdir())
+    return sorted(
+        name.removesuffix(".py").replace("_", "-") for name in files if name[0] != "_" and name.endswith(".py")
+    )
+
+
+def text(name: str) -> str:
+    """A packaged policy's source."""
+    file = f"{name.replace('-', '_')}.py"
+    return (resources.files("experiments.policies") / file).read_text(encoding="utf-8")
+
+
+def title(name: str) -> str:
+    """What a packaged policy does: the first line of its file."""
+    return (ast.get_docstring(ast.parse(text(name))) or "").partition("\n")[0]
+
+
+def complete(policy: Policy, folder: Path) -> Policy | None:
+    """The policy with its source; None for "none". ScenarioError when there is no such policy, or it does not load.
+
+    A path is relative to `folder`.
+    """
+    if policy.name == NONE:
+        return None
+    if not policy.source:
+        policy = replace(policy, source=_source(policy.name, folder))
+    check_parameters(policy, resolve(policy))
+    return policy
+
+
+def _source(name: str, folder: Path) -> str:
+    file, _, function = name.rpartition(":")
+    if not file and name.endswith(".py"):
+        raise ScenarioError([Problem(name, "no function is named", f"write {name}:FUNCTION")])
+    if not file:
+        if name in names():
+            return text(name)
+        near = get_close_matches(name, names(), n=1)
+        cure = f"did you mean {near[0]!r}?" if near else f"there are {', '.join(names())}; your own is FILE.py:FUNCTION"
+        raise ScenarioError([Problem(name, "no such policy", cure)])
+    if not function.isidentifier():
+        raise ScenarioError([Problem(name, f"{function!r} names no function", f"write {file}:FUNCTION")])
+    try:
+        return (folder / file).read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        why = getattr(error, "strerror", None) or "not a text file"
+        raise ScenarioError([Problem(name, f"{file}: {why.lower()}", f"a path from {folder.resolve()}")]) from None

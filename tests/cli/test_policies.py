@@ -1,0 +1,142 @@
+"""Policies from the command line, from scenario files and in sweeps."""
+
+from __future__ import annotations
+
+import csv
+import json
+from pathlib import Path
+
+import pytest
+
+from experiments import files, policies
+from experiments.cli import main
+from sim import ScenarioError
+from sim.identity import scenario_hash
+
+NEWCOMER = '''
+seen = []
+
+def gentle(tick, limit=150_000_000, least=8_192):
+    """Less in the send buffer while the P99 is high, more while it is low."""
+    end = tick.server
+    if tick.p99_ns > limit:
+        end.sndbuf = max(end.sndbuf // 2, least)
+    elif tick.p99_ns < limit / 2:
+        end.sndbuf += least
+    seen.append(tick.number)
+'''
+SWEEP = """
+base = "full-link"
+replications = 2
+set.workload.messages = 600
+axes.policy.name = ["none", "mine.py:gentle"]
+"""
+QUICK = ["--set", "workload.messages=1500"]
+
+
+@pytest.fixture
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    (tmp_path / "mine.py").write_text(NEWCOMER)
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+def summary(capsys: pytest.CaptureFixture[str], *tokens: str) -> dict[str, object]:
+    assert main(["run", *tokens, "--json"]) == 0
+    found: dict[str, object] = json.loads(capsys.readouterr().out)
+    return found
+
+
+def test_a_policy_of_ones_own_runs_and_leaves_a_row_a_tick(folder: Path, capsys: pytest.CaptureFixture[str]):
+    plain = summary(capsys, "full-link", *QUICK)
+    held = summary(capsys, "full-link", *QUICK, "--policy", "mine.py:gentle", "--ticks", "ticks.csv")
+    assert held["latency_ns"]["p50"] < plain["latency_ns"]["p50"]  # type: ignore[index]
+    assert held["scenario_hash"] != plain["scenario_hash"]
+    rows = list(csv.DictReader((folder / "ticks.csv").open()))
+    assert [int(row["now_ns"]) for row in rows] == [200_000_000 * i for i in range(len(rows))]
+    assert len({row["sk_sndbuf"] for row in rows}) > 1
+
+
+@pytest.mark.parametrize("driver", ["loop", "simpy"])
+def test_both_drivers_say_the_same(folder: Path, capsys: pytest.CaptureFixture[str], driver: str):
+    expected = summary(capsys, "full-link", *QUICK, "--policy", "mine.py:gentle", "--driver", "loop")
+    found = summary(capsys, "full-link", *QUICK, "--policy", "mine.py:gentle", "--driver", driver)
+    assert found | {"driver": ""} == expected | {"driver": ""}
+
+
+def test_a_scenario_file_names_it_relative_to_itself(folder: Path, capsys: pytest.CaptureFixture[str]):
+    (folder / "deep").mkdir()
+    (folder / "deep" / "mine.py").write_text(NEWCOMER)
+    (folder / "deep" / "mine.toml").write_text(
+        'base = "full-link"\n[policy]\nname = "mine.py:gentle"\nevery = "100ms"\nparameters = { limit = "90ms" }\n'
+    )
+    scenario = files.load("deep/mine.toml")
+    assert scenario.policy is not None
+    assert (scenario.policy.every, scenario.policy.parameters) == (100_000_000, (("limit", 90_000_000),))
+    assert scenario.policy.source == NEWCOMER
+    assert files.loads(files.dump(scenario)).policy == scenario.policy
+    assert summary(capsys, "deep/mine.toml", *QUICK)["messages"] == 1_500
+
+
+def test_where_the_file_lies_does_not_count_but_its_text_does(folder: Path):
+    (folder / "other").mkdir()
+    (folder / "other" / "mine.py").write_text(NEWCOMER)
+    one, other = (files.load("full-link", {"policy.name": f"{at}mine.py:gentle"}) for at in ("", "other/"))
+    assert scenario_hash(one) == scenario_hash(other)
+    (folder / "mine.py").write_text(NEWCOMER.replace("8_192", "4_096"))
+    assert scenario_hash(files.load("full-link", {"policy.name": "mine.py:gentle"})) != scenario_hash(one)
+
+
+@pytest.mark.parametrize("workers", ["1", "2"])
+def test_a_sweep_takes_it_as_an_axis_from_another_folder(
+    folder: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, workers: str
+):
+    (folder / "sweep.toml").write_text(SWEEP)
+    monkeypatch.chdir("/")
+    options = [str(folder / "sweep.toml"), "--store", str(folder / f"store{workers}"), "--workers", workers]
+    assert main(["sweep", *options, "--driver", "loop"]) == 0
+    assert "policy = 2 = 2 points" in capsys.readouterr().out
+    assert main(["plan", *options]) == 0
+    (folder / "mine.py").write_text(NEWCOMER + "\n# edited\n")
+    capsys.readouterr()
+    assert main(["plan", *options]) == 2
+    assert "2 to do (2 stale since the scenario changed)" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("name", "words"),
+    [
+        ("rtt-treshold", "did you mean 'rtt-threshold'?"),
+        ("mine.py", "write mine.py:FUNCTION"),
+        ("mine.py:rough", "no function 'rough' in it (it has: gentle)"),
+        ("yours.py:gentle", "yours.py: no such file or directory"),
+    ],
+)
+def test_a_policy_that_is_not_there_is_a_mistake(folder: Path, capsys: pytest.CaptureFixture[str], name, words):
+    assert main(["run", "full-link", "--policy", name]) == 2
+    assert words in capsys.readouterr().err
+
+
+def test_what_it_raises_ends_the_command_with_its_line(folder: Path, capsys: pytest.CaptureFixture[str]):
+    (folder / "bad.py").write_text("def bad(tick):\n    if tick.number == 2:\n        return {}['rate']\n")
+    assert main(["run", "full-link", "--policy", "bad.py:bad"]) == 2
+    assert "bad.py:3: KeyError: 'rate', at tick 2, 0.400 s of simulated time" in capsys.readouterr().err
+
+
+def test_ticks_without_a_policy_are_a_mistake(folder: Path, capsys: pytest.CaptureFixture[str]):
+    assert main(["run", "one-way-512", "--set", "workload.messages=20", "--ticks", "t.csv"]) == 2
+    assert "--policy watch" in capsys.readouterr().err
+
+
+def test_parameters_are_checked_when_the_file_is_read(folder: Path):
+    with pytest.raises(ScenarioError, match="it takes limit, least"):
+        files.load("full-link", {"policy.name": "mine.py:gentle", "policy.parameters": {"limits": 1}})
+
+
+@pytest.mark.parametrize("name", policies.names())
+def test_every_packaged_policy_has_a_title_and_loads(name: str):
+    assert policies.title(name)
+    scenario = files.load("full-link", {"policy.name": name})
+    assert scenario.policy is not None
+    assert files.loads(files.dump(scenario)) == scenario
+    assert "source" not in files.dump(scenario)
