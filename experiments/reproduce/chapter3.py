@@ -1,0 +1,273 @@
+"""Chapter 3, tuning: two write buffers, scenario tables, HTTP/2 windows, sampling and the Pareto front."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from experiments.reproduce.measuring import LAN, MS, latency, over, p, runs, scenario
+from experiments.reproduce.rows import Finding, Value, row
+from experiments.statistics import Estimate
+from sim import simulate
+from sim.scenario import Policy
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+    from sim import Run
+
+FULL = "full-link"
+REPRO = "seed-repro"
+
+
+def megabytes(run: Run) -> float:
+    """Payload delivered, MB/s."""
+    return float(run.summary()["throughput_bps"]) / 8e6
+
+
+# ---- 3.1 two write buffers -------------------------------------------------------------------------------------------
+
+
+@row(
+    "3.01",
+    "mechanism",
+    "There are two write buffers: the socket's, which SetWriteBuffer sets, and the Framer's",
+    "full link",
+)
+def two_buffers() -> Finding:
+    variants = {
+        "64 KiB and 32 KiB": (),
+        "framer 4 KiB": ("workload.framing.buffer=4KiB",),
+        "SO_SNDBUF 256 KiB": ("server.sndbuf=256KiB",),
+    }
+    values = tuple(
+        value for name, more in variants.items() for value in p(f"{name}:", runs(FULL, *more, seeds=3), "p50")
+    )
+    return Finding("HOLDS", "each holds its own bytes in front of the link, and each is a setting of its own.", values)
+
+
+@row(
+    "3.02",
+    "policy",
+    "RTT below 50 ms: 64 KiB and 8 KiB; else 256 KiB and 32 KiB",
+    "full link, 10 Mbit/s, RTT 20 and 80 ms",
+)
+def rtt_threshold() -> Finding:
+    small = ("server.sndbuf=64KiB", "workload.framing.buffer=8KiB")
+    large = ("server.sndbuf=256KiB", "workload.framing.buffer=32KiB")
+    values = []
+    for rtt in ("20ms", "80ms"):
+        path = f"network.rtt={rtt}"
+        for name, settings in (("small", small), ("large", large), ("policy", (*small, "policy.name=rtt-threshold"))):
+            found = runs(FULL, path, *settings, seeds=3)
+            values.append(Value(f"RTT {rtt}, {name}: P99", over(found, latency("p99")), "ms"))
+            values.append(Value(f"RTT {rtt}, {name}: throughput", over(found, megabytes), "MB/s"))
+    reason = (
+        "a send buffer should hold what the path holds, rate x RTT, not step at 50 ms; the rule comes without data. "
+        "On a full link the buffers themselves lengthen the measured RTT that it decides by."
+    )
+    return Finding("CANNOT SAY", reason, tuple(values))
+
+
+@row(
+    "3.03",
+    "mechanism",
+    "The Framer's buffer must not exceed the socket's, or a flush blocks",
+    "framer 128 KiB, SO_SNDBUF 16 KiB",
+)
+def framer_exceeds_socket() -> Finding:
+    large = runs(FULL, "workload.framing.buffer=128KiB", "server.sndbuf=16KiB", seeds=3)
+    small = runs(FULL, "workload.framing.buffer=8KiB", "server.sndbuf=16KiB", seeds=3)
+    values = tuple(
+        Value(f"framer {name}: time a write() is blocked", over(found, blocked), "ms")
+        for name, found in (("128 KiB", large), ("8 KiB", small))
+    )
+    reason = "nothing forbids it: the write is taken in parts, as room appears, and the writer waits in between."
+    return Finding("HOLDS IF", reason, values, condition='"blocks" means that the writer waits; no rule is broken')
+
+
+def blocked(run: Run) -> float:
+    """Mean ms a write() waits for room."""
+    return run.server.blocked_ns / max(1, run.server.writes) / MS
+
+
+@row(
+    "3.04", "claim", "SetWriteBuffer must be called after connect and before the first write", "SO_SNDBUF set after 1 s"
+)
+def set_any_time() -> Finding:
+    late = Policy(
+        name="late.py:late", every=1_000 * MS, source="def late(tick):\n    tick.sender.sndbuf = 256 * 1024\n"
+    )
+    usual = scenario(FULL, "server.sndbuf=16KiB")
+    found = [simulate(replace(usual, policy=policy), 0) for policy in (None, late)]
+    values = tuple(
+        Value(f"{name}: highest send-buffer memory", float(run.server.wmem_peak) / 1024, "KiB")
+        for name, run in zip(("16 KiB from the start", "256 KiB set after a second"), found, strict=True)
+    )
+    return Finding("REFUTED", "Linux takes it at any time; it doubles the value and ends autotuning.", values)
+
+
+@row("3.05", "policy", "The Framer's buffer can be exchanged at run time, under a lock")
+def exchange_at_run_time() -> Finding:
+    larger = Policy(
+        name="grow.py:grow", every=1_000 * MS, source="def grow(tick):\n    tick.sender.framer_buffer = 131072\n"
+    )
+    usual = scenario(FULL, "workload.framing.buffer=4KiB", "server.sndbuf=64KiB")
+    found = [simulate(replace(usual, policy=policy), 0) for policy in (None, larger)]
+    values = tuple(
+        Value(f"{name}: write() calls", float(run.server.writes))
+        for name, run in zip(("4 KiB", "128 KiB after a second"), found, strict=True)
+    )
+    reason = "grpc-go and x/net fix its size for the life of a transport. A stack that could would behave as simulated."
+    return Finding("REFUTED", reason, values)
+
+
+@row(
+    "3.06",
+    "experiment",
+    "Live audio and video: 32 KB and 4 KB give less end-to-end delay",
+    "50 frames a second, 2.3 Mbit/s",
+)
+def live_video() -> Finding:
+    large = ("server.sndbuf=256KiB", "workload.framing.buffer=32KiB")
+    values = (
+        *p("32 KB and 4 KB:", runs("av-live", seeds=3), "p50", "p99"),
+        *p("256 KB and 32 KB:", runs("av-live", *large, seeds=3), "p50", "p99"),
+    )
+    reason = (
+        "a stream the path carries leaves its buffers empty, whatever their size; a key frame larger than one waits."
+    )
+    return Finding("HOLDS IF", reason, values, condition="the link is full; below that, small buffers only cost")
+
+
+@row("3.07", "experiment", "Bulk upload of logs: 512 KB and 128 KB save system calls")
+def bulk_upload() -> Finding:
+    def calls(*settings: str) -> Estimate:
+        return over(
+            runs("bulk-log", *settings, seeds=2), lambda run: run.client.writes / (run.messages["size"].sum() / 1e6)
+        )
+
+    values = tuple(
+        Value(f"framer {buffer}: write() calls a MB", calls(f"workload.framing.buffer={buffer}"))
+        for buffer in ("4KiB", "32KiB", "128KiB")
+    )
+    reason = (
+        "a write() takes what the buffer holds; beyond what the write quota of 64 KiB lets queue, more gains nothing."
+    )
+    return Finding("HOLDS", reason, values)
+
+
+@row(
+    "3.08",
+    "mechanism",
+    "Data is appended until the buffer is full, then it is flushed to the socket",
+    "512 B every 10 ms, 4 KiB",
+)
+def flush_when_full() -> Finding:
+    base = ("workload.messages=1000", "workload.framing.buffer=4KiB", LAN)
+    values = tuple(
+        Value(f"flush {rule}: P99", over(runs(REPRO, *base, f"workload.framing.flush={rule}"), latency("p99")), "ms")
+        for rule in ("on-idle", "on-full")
+    )
+    reason = (
+        "real stacks flush when nothing more is queued. By the chart's rule a message waits for seven others to come."
+    )
+
+    def draw(axes: Axes) -> None:
+        for rule in ("on-idle", "on-full"):
+            run = runs(REPRO, *base, f"workload.framing.flush={rule}")[0]
+            axes.plot(run.messages["intended_ns"][:60] / 1e9, run.messages["latency_ns"][:60] / MS, ".-", label=rule)
+        axes.set(xlabel="intended time, s", ylabel="latency, ms", title="512 B every 10 ms through a buffer of 4 KiB")
+        axes.legend(frameon=False)
+
+    return Finding("REFUTED", reason, values, draw=draw)
+
+
+# ---- 3.3 metrics and the front ---------------------------------------------------------------------------------------
+
+
+@row("3.11", "claim", "http2.Transport has a field ConfigureTransport for both limits")
+def configure_transport() -> Finding:
+    return Finding(
+        "REFUTED", "ConfigureTransport is a function, and http2.Transport has neither field; nothing to simulate."
+    )
+
+
+@row("3.15", "claim", "runtime/metrics gives requests and GC pauses that explain latency")
+def runtime_metrics() -> Finding:
+    reason = "/net/http/server/requests and /sched/gc/pauses do not exist, and a GC pause is not a request's latency."
+    return Finding("REFUTED", reason)
+
+
+@row(
+    "3.16",
+    "report",
+    "The Pareto front of throughput and P95 is the convex hull, found in O(n log n)",
+    "SO_SNDBUF on 100 Mbit/s",
+)
+def front() -> Finding:
+    points = []
+    for kib in (16, 32, 64, 96, 128, 192, 256, 512):
+        found = runs(FULL, f"server.sndbuf={kib}KiB", "network.rate=100Mbit/s", "workload.messages=12000", seeds=1)
+        points.append((megabytes(found[0]), latency("p90")(found[0]), kib))
+    best, hull = non_dominated(points), lower_hull(points)
+    values = (
+        Value("settings tried", float(len(points))),
+        Value("not dominated by another", float(len(best))),
+        Value("of these on the convex hull", float(len([point for point in best if point in hull]))),
+    )
+    reason = (
+        "a setting is on the front when no other is better in both; the hull drops those in its bays. Sorting and one "
+        "pass find the front in O(n log n) too."
+    )
+
+    def draw(axes: Axes) -> None:
+        axes.plot([x for x, _, _ in points], [y for _, y, _ in points], "o", color="0.7", label="tried")
+        axes.plot(*zip(*[(x, y) for x, y, _ in best], strict=True), "o-", label="front")
+        axes.plot(*zip(*[(x, y) for x, y, _ in hull], strict=True), "--", color="tab:red", label="convex hull")
+        axes.set(
+            xlabel="throughput, MB/s", ylabel="P90, ms", title="SO_SNDBUF from 16 to 512 KiB, 100 Mbit/s, RTT 20 ms"
+        )
+        axes.legend(frameon=False)
+
+    return Finding("REFUTED", reason, values, draw=draw)
+
+
+Point = tuple[float, float, int]
+
+
+def non_dominated(points: list[Point]) -> list[Point]:
+    """Those that no other beats in throughput (more) and latency (less), by throughput."""
+    import moocore
+    import numpy as np
+
+    kept = moocore.is_nondominated(np.array([(-x, y) for x, y, _ in points]))
+    return sorted(point for point, on in zip(points, kept, strict=True) if on)
+
+
+def lower_hull(points: list[Point]) -> list[Point]:
+    """Of the non-dominated ones, those on the convex hull's lower right."""
+    hull: list[Point] = []
+    for point in non_dominated(points):
+        while len(hull) > 1 and turns_up(hull[-2], hull[-1], point) <= 0:
+            hull.pop()
+        hull.append(point)
+    return hull
+
+
+def turns_up(a: Point, b: Point, c: Point) -> float:
+    """Positive when the way a, b, c turns to the left."""
+    return (b[0] - a[0]) * (c[1] - a[1]) - (b[1] - a[1]) * (c[0] - a[0])
+
+
+@row("3.17", "report", "(1240, 18.3) and (1360, 22.7) are on the front; (1280, 21.1) is dominated by them")
+def three_points() -> Finding:
+    points = [(1240.0, 18.3, 0), (1360.0, 22.7, 1), (1280.0, 21.1, 2)]
+    chord = 18.3 + (22.7 - 18.3) * (1280 - 1240) / (1360 - 1240)
+    values = (
+        Value("not dominated", f"{len(non_dominated(points))} of 3"),
+        Value("on the convex hull", f"{len(lower_hull(points))} of 3"),
+        Value("the hull at 1280", chord, "ms"),
+    )
+    reason = "one has less throughput, the other more latency: neither dominates it. It is only above the hull's chord."
+    return Finding("REFUTED", reason, values)
