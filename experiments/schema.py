@@ -15,6 +15,7 @@ from difflib import get_close_matches
 from functools import cache
 from typing import TYPE_CHECKING, Annotated, Any, Literal, TypeVar, Union, get_args, get_origin, get_type_hints
 
+from sim.errors import Problem, ScenarioError
 from sim.scenario import Direction, Scenario
 from sim.units import DURATION, RATE, SIZE, Quantity
 
@@ -222,6 +223,49 @@ def build(cls: type[T], model: object) -> T:
         else:
             values[field.name] = build(inner, value)  # type: ignore[arg-type]
     return cls(**values)
+
+
+def reader(loc: Loc) -> tuple[Callable[[object], Any], Quantity | str | None, type]:
+    """How a file's value for the field at `loc` of a scenario is read, the field's mark, and the type that comes of it.
+
+    Reading raises ScenarioError. Raises KeyError where there is no field of one value.
+    """
+    from pydantic import TypeAdapter, ValidationError
+
+    hint: Any = Scenario
+    default: Any = Scenario()
+    for step in loc:
+        cls: Any = next((a for a in (hint, *get_args(hint)) if is_dataclass(a)), None)
+        if cls is None:
+            raise KeyError(step)
+        default = getattr(default if isinstance(default, cls) else cls(), str(step), None)
+        hint = get_type_hints(cls, include_extras=True)[str(step)]
+    kind = _scalar(hint)
+    marks = [mark for part in (hint, *get_args(hint)) if get_origin(part) is Annotated for mark in get_args(part)[1:]]
+    adapter = TypeAdapter(_edge(hint, str(loc[-1]), default))
+
+    def read(value: object) -> Any:
+        try:
+            return adapter.validate_python(value)
+        except ValidationError as error:
+            problems = [Problem(".".join(map(str, loc)), problem, cure) for _, problem, cure in failures(error)]
+            raise ScenarioError(problems) from None
+
+    return read, marks[0] if marks else None, kind
+
+
+def _scalar(hint: Any) -> type:
+    """int, float, bool or str, whichever the values of a field are; KeyError when they are none of these."""
+    origin, arguments = get_origin(hint), get_args(hint)
+    if origin is Annotated:
+        return _scalar(arguments[0])
+    if origin is Literal:
+        return type(arguments[0])
+    if origin in (Union, types.UnionType):
+        return _scalar(next(a for a in arguments if a is not type(None)))
+    if hint in (int, float, bool, str):
+        return hint  # type: ignore[no-any-return]
+    raise KeyError(hint)
 
 
 # ---- complaints ------------------------------------------------------------------------------------------------------

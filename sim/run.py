@@ -260,16 +260,19 @@ def choose(scenario: Scenario, driver: Driver, trace: bool) -> str:
     """`auto`: the compiled loop where it is installed and worth its start, else the plain one."""
     if driver != "auto":
         return driver
-    if trace:
-        return "loop"
-    if work_of(scenario) < CACHED_FROM:
+    return "loop" if trace else driver_for(work_of(scenario))
+
+
+def driver_for(work: int) -> Driver:
+    """The driver that is done first with so many messages or full segments, in one run or in many."""
+    if work < CACHED_FROM:
         return "loop"
     try:
         from sim import compiled
     except ImportError:
         return "loop"
     least = CACHED_FROM if compiled.is_cached() else COMPILED_FROM
-    return "compiled" if work_of(scenario) >= least else "loop"
+    return "compiled" if work >= least else "loop"
 
 
 def make_engine(scenario: Scenario, seed: int, driver: str, keep: bool) -> Engine:

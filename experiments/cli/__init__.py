@@ -29,6 +29,7 @@ GROUPS = (
     "compare",
     "canary",
     "sweep",
+    "fleet",
     "choose",
     "sensitivity",
     "coverage",

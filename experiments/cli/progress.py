@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -14,8 +14,12 @@ if TYPE_CHECKING:
 PLAIN_WIDTH = 160
 """Columns of what goes to a file or a pipe."""
 
-Advance = Callable[[int], None]
-"""Called when a run ends, with its number of messages."""
+
+class Advance(Protocol):
+    """Called when runs have ended."""
+
+    def __call__(self, messages: int, runs: int = 1, /) -> None:
+        """So many messages, in so many runs."""
 
 
 def results() -> Console:
@@ -33,7 +37,7 @@ def notices() -> Console:
 
 
 @contextmanager
-def runs(title: str, total: int | None) -> Iterator[Advance]:
+def runs(title: str, total: int | None, what: str = "runs") -> Iterator[Advance]:
     """Show runs done, messages per second and time left while the block runs; `total` None when it is not known."""
     console, started, done, messages = notices(), time.monotonic(), 0, 0
 
@@ -43,13 +47,13 @@ def runs(title: str, total: int | None) -> Iterator[Advance]:
 
     if not console.is_terminal:
 
-        def count(of_run: int) -> None:
+        def count(of_runs: int, runs: int = 1) -> None:
             nonlocal done, messages
-            done, messages = done + 1, messages + of_run
+            done, messages = done + runs, messages + of_runs
 
-        console.print(f"{title}: {total:,} runs" if total else f"{title} ...")
+        console.print(f"{title}: {total:,} {what}" if total else f"{title} ...")
         yield count
-        console.print(f"{title}: {done:,} runs in {duration(time.monotonic() - started)}, {so_far()}")
+        console.print(f"{title}: {done:,} {what} in {duration(time.monotonic() - started)}, {so_far()}")
         return
 
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
@@ -61,10 +65,10 @@ def runs(title: str, total: int | None) -> Iterator[Advance]:
     with bar:
         task = bar.add_task(title, total=total, rate="")
 
-        def advance(of_run: int) -> None:
+        def advance(of_runs: int, runs: int = 1) -> None:
             nonlocal messages
-            messages += of_run
-            bar.update(task, advance=1, rate=so_far())
+            messages += of_runs
+            bar.update(task, advance=runs, rate=so_far())
 
         yield advance
 

@@ -259,16 +259,23 @@ def workers_of(options: Running) -> Iterator[tuple[Executor, Callable[[], int]]]
         with executor:
             yield executor, lambda: count
         return
-    if options.workers is not None:
+    with on_cluster(options.cluster, options.workers) as remote:
+        yield remote
+
+
+@contextmanager
+def on_cluster(address: str, workers: int | None) -> Iterator[tuple[Executor, Callable[[], int]]]:
+    """The cluster whose scheduler is at `address`, and how many runs it takes at a time by now."""
+    if workers is not None:
         from sim.errors import Problem, ScenarioError
 
         cure = "leave --workers out: the cluster's threads are used"
         raise ScenarioError([Problem("--workers", "contradicts --cluster", cure)])
     from experiments.sweep.cluster import cluster
 
-    with cluster(options.cluster) as remote:
+    with cluster(address) as remote:
         if not remote.threads():
-            progress.notices().print(f"{options.cluster} has no worker yet: waiting", soft_wrap=True)
+            progress.notices().print(f"{address} has no worker yet: waiting", soft_wrap=True)
         yield remote, remote.width
 
 

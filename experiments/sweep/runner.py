@@ -64,13 +64,20 @@ def fastest_driver(driver: Driver) -> Driver:
 
 def local_executor(driver: Driver, workers: int | None = None) -> tuple[Executor, int]:
     """Threads for the compiled driver, processes for the others, as many as this process may use cores."""
-    from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
+    from concurrent.futures import ThreadPoolExecutor
 
+    if driver != "compiled":
+        return processes(workers)
     count = workers or usable_cores()
-    if driver == "compiled":
-        return ThreadPoolExecutor(count), count
+    return ThreadPoolExecutor(count), count
+
+
+def processes(workers: int | None = None) -> tuple[Executor, int]:
+    """As many worker processes as this process may use cores, and their number."""
+    from concurrent.futures import ProcessPoolExecutor
     from multiprocessing import get_context
 
+    count = workers or usable_cores()
     return ProcessPoolExecutor(count, mp_context=get_context("spawn"), initializer=_begin_worker), count
 
 
