@@ -86,22 +86,25 @@ def probabilities(
 ) -> list[float]:
     """For each configuration the probability that nothing beats it; nan where there is one seed only.
 
-    A draw that contains a seed in which a configuration was overloaded, or was not run, counts it as beaten.
+    A draw that contains a seed in which a configuration was overloaded counts it as beaten. One that has fewer seeds
+    than others (sequential replication) is judged by those it has.
     """
     import numpy as np
 
     seeds = sorted({seed for c in configurations for seed in c.runs})
     if len(seeds) < 2:
         return [float("nan")] * len(configurations)
-    values = np.full((len(configurations), len(seeds), len(metrics)), np.nan)
+    values = np.zeros((len(configurations), len(seeds), len(metrics)))
+    there, overloaded = np.zeros(values.shape[:2]), np.zeros(values.shape[:2])
     for row, c in enumerate(configurations):
         for seed, point in _points(c, metrics):
-            if not c.runs[seed].overloaded:
-                values[row, seeds.index(seed)] = point
-    missing = np.isnan(values).any(axis=2)
+            values[row, seeds.index(seed)], there[row, seeds.index(seed)] = point, 1
+        for seed, run in c.runs.items():
+            overloaded[row, seeds.index(seed)] = run.overloaded or run.p99_ns is None
     drawn = np.random.default_rng(0).multinomial(len(seeds), [1 / len(seeds)] * len(seeds), size=resamples)
-    means = np.einsum("bs,csm->bcm", drawn / len(seeds), np.nan_to_num(values))
-    whole = (drawn @ missing.T) == 0
+    counted = drawn @ there.T
+    means = np.einsum("bs,csm->bcm", drawn, values) / np.maximum(counted, 1)[..., None]
+    whole = (drawn @ overloaded.T == 0) & (counted > 0)
     counts = np.zeros(len(configurations))
     for those, point_means in zip(whole, means, strict=True):
         here = np.flatnonzero(those)

@@ -83,20 +83,30 @@ def difference(values: Sequence[float], confidence: float = CONFIDENCE) -> Estim
     return Estimate(mean, mean - half, mean + half, n, confidence)
 
 
-def exceedance(values: Sequence[float], limit: float) -> float:
-    """How well such values agree with a mean of `limit` or more: the one-sided p-value, on `estimate`'s scale.
+def doubt(values: Sequence[float], limit: float, below: bool = True) -> float:
+    """The p-value of "the mean is not below `limit`" (or not above): one-sided, on `estimate`'s scale.
 
-    0.03: were the true mean the limit, means this far below it came in 3 % of experiments. 1 for a lone value, which
-    tells nothing.
+    0.03: were the true mean the limit, means this far on the good side came in 3 % of experiments. 1 on the wrong side,
+    and for a lone value, which tells nothing.
     """
     from scipy.special import stdtr
 
     n, mean, error = _moments(values)
-    if n == 1 or mean >= limit:
+    if n == 1 or (mean >= limit if below else mean <= limit):
         return 1.0
-    if error == 0 or mean == 0:
+    if error == 0 or mean == 0 or limit <= 0:
         return 0.0
-    return min(1.0, float(stdtr(n - 1, math.log(mean / limit) * mean / error)) / FOR_T)
+    distance = abs(math.log(mean / limit)) * mean / error
+    return min(1.0, float(stdtr(n - 1, -distance)) / FOR_T)
+
+
+def bound(values: Sequence[float], error: float, below: bool = True) -> float:
+    """The limit at which `doubt` is `error`: with so little doubt the mean is below (above) it; nan for one value."""
+    n, mean, standard_error = _moments(values)
+    if n == 1:
+        return math.nan
+    reach = _factor(t_quantile(1 - error * FOR_T, n - 1) * standard_error, mean)
+    return mean * reach if below else mean / reach
 
 
 def paired_difference(

@@ -91,7 +91,7 @@ def plan(file: str = "frontier", /, *, options: Options = DEFAULTS) -> int:
     from experiments.sweep.runner import fastest_driver, simulated
     from experiments.sweep.store import Store
 
-    the_sweep = _read(file, options)
+    the_sweep = read(file, options)
     the_plan = make_plan(the_sweep)
     with Store.to_read(_store_path(options, the_sweep)) as store:
         state = standing(the_plan, store)
@@ -120,8 +120,8 @@ def sweep(file: str, /, *, options: Options = DEFAULTS) -> int:
     file
         A sweep file, or the name of a packaged sweep.
     """
-    the_sweep = _read(file, options)
-    the_plan, _, outcome = _complete(the_sweep, options)
+    the_sweep = read(file, options)
+    the_plan, _, outcome = completed(the_sweep, options)
     store = str(_store_path(options, the_sweep))
     if options.json:
         say_json(
@@ -176,10 +176,10 @@ def frontier(
 
     weighed = parse_metrics(metrics)
     worst = parse_reference(reference, weighed) if reference else None
-    the_sweep = _read(file, options)
+    the_sweep = read(file, options)
     if slo is not None:
         the_sweep = replace(the_sweep, slo=parse_slo(slo, "--slo"))
-    the_plan, results, outcome = _complete(the_sweep, options)
+    the_plan, results, outcome = completed(the_sweep, options)
     if outcome.interrupted:
         return INTERRUPTED
     found = frontiers(the_plan, results, outcome.failures, weighed, worst)
@@ -193,7 +193,7 @@ def frontier(
 # ---- parts -----------------------------------------------------------------------------------------------------------
 
 
-def _read(file: str, options: Options) -> Sweep:
+def read(file: str, options: Options) -> Sweep:
     """The sweep file, as the options change it."""
     from experiments.settings import table_of
     from experiments.sweep.file import flattened, load_sweep
@@ -209,7 +209,7 @@ def _store_path(options: Options, the_sweep: Sweep) -> Path:
     return options.store or default_store(the_sweep.name)
 
 
-def _complete(the_sweep: Sweep, options: Options) -> tuple[Plan, Mapping[Key, Result], Outcome]:
+def completed(the_sweep: Sweep, options: Options) -> tuple[Plan, Mapping[Key, Result], Outcome]:
     """Run what the store lacks; the plan, all its results, and what came of the new runs."""
     from experiments.sweep.plan import make_plan, standing
     from experiments.sweep.runner import Outcome

@@ -123,3 +123,33 @@ def test_a_store_that_cannot_be_used_is_words_too(arguments: Arguments, capsys: 
     Path(arguments[2]).mkdir()
     assert main(["sweep", *arguments]) == 2
     assert "is a folder: give --store" in capsys.readouterr().err
+
+
+def test_choose_names_the_cheapest_and_its_settings(arguments: Arguments, capsys: pytest.CaptureFixture[str]):
+    ask = ["choose", *arguments, "--set", "workload.messages=150", "--cost", "segments,cpu"]
+    assert main([*ask, "--slo", "p99 < 100ms"]) == 0
+    out = capsys.readouterr().out
+    assert out.count("meets p99 < 100ms with 95 % confidence is NODELAY off") == 2  # one answer for each load
+    assert "2 configurations compared, Holm's method" in out
+    assert "server.nodelay = false" in out
+    assert main([*ask, "--json"]) == 0
+    assert said(capsys)["choices"][0]["chosen"] == {"server.nodelay": False, "workload.load": 1}  # type: ignore[index]
+    assert main([*ask, "--slo", "p99 < 7ms"]) == 0
+    assert "NODELAY on" in capsys.readouterr().out
+    assert main([*ask, "--slo", "p99 < 1ms"]) == 1
+
+
+@pytest.mark.parametrize(
+    ("wrong", "words"),
+    [
+        (["--cost", "beauty"], "a metric"),
+        (["--confidence", "30%"], "--confidence"),
+        (["--replications", "1"], "at least 2"),
+        (["--slo", "fast"], "not a condition"),
+    ],
+)
+def test_choose_refuses_what_it_cannot_answer(
+    arguments: Arguments, capsys: pytest.CaptureFixture[str], wrong: list[str], words: str
+):
+    assert main(["choose", *arguments, *wrong]) == 2
+    assert words in capsys.readouterr().err

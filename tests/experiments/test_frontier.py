@@ -182,6 +182,11 @@ def test_draws_with_an_overloaded_seed_do_not_count():
     assert np.isnan(probabilities([configuration(1, 1, seeds=1)], DEFAULT)[0])
 
 
+def test_a_configuration_with_fewer_seeds_is_judged_by_those_it_has():
+    many, few = configuration(1, 50, seeds=8), configuration(9, 50, seeds=3)
+    assert probabilities([many, few], DEFAULT)[1] > 0.98  # 1 but for draws that have none of its three seeds
+
+
 def test_pairs_stay_together_in_the_bootstrap():
     """Always 1 % better on the same seeds, though the seeds differ by far more: certain, since luck is shared."""
     base = configuration(9, 50, 6)

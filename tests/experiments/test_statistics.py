@@ -13,10 +13,11 @@ from scipy import stats
 from experiments.slo import parse_slo
 from experiments.statistics import (
     FOR_T,
+    bound,
     coefficient_of_variation,
     difference,
+    doubt,
     estimate,
-    exceedance,
     paired_difference,
     t_quantile,
 )
@@ -54,20 +55,25 @@ def test_an_interval_has_the_unit_of_its_values(values, factor):
     assert (one.lo * factor, one.hi * factor) == pytest.approx((other.lo, other.hi), rel=1e-6)
 
 
-@given(st.lists(st.floats(1, 100), min_size=3, max_size=30), st.floats(0.6, 0.99))
-def test_the_test_and_the_interval_agree(values, confidence):
-    """A mean is below a limit with 97.5 % confidence when the 95 % interval's upper end is."""
-    upper = estimate(values, confidence).hi
-    error = (1 - confidence) / 2
-    assert exceedance(values, upper * 1.001) <= error * 1.001
-    assert exceedance(values, max(values) + 1) <= 1
-    if upper > estimate(values).mean * 1.002:
-        assert exceedance(values, upper * 0.999) >= error * 0.999
+@given(st.lists(st.floats(1, 100), min_size=3, max_size=30), st.floats(0.001, 0.4), st.booleans())
+def test_doubt_and_bound_are_one_anothers_inverse(values, error, below):
+    limit = bound(values, error, below)
+    if max(values) - min(values) > 0.1:
+        assert doubt(values, limit, below) == pytest.approx(error, rel=1e-6)
+    assert doubt(values, max(values) + 1 if not below else min(values) - 0.5, below) == 1
+
+
+@given(st.lists(st.floats(1, 100), min_size=2, max_size=30))
+def test_a_bound_is_an_end_of_the_interval_that_errs_twice_as_often(values):
+    found = estimate(values, 0.9)
+    assert (bound(values, 0.05), bound(values, 0.05, below=False)) == pytest.approx((found.hi, found.lo))
 
 
 def test_what_never_varies_is_certain_and_what_was_seen_once_is_not():
-    assert exceedance([5.0, 5.0], 5.1) == 0
-    assert exceedance([5.0, 5.0], 5.0) == exceedance([5.0], 9.0) == 1
+    assert doubt([5.0, 5.0], 5.1) == 0
+    assert doubt([5.0, 5.0], 4.9, below=False) == 0
+    assert doubt([5.0, 5.0], 5.0) == doubt([5.0], 9.0) == 1
+    assert math.isnan(bound([5.0], 0.05))
 
 
 def test_the_interval_covers_what_it_estimates_as_often_as_it_says():
