@@ -69,7 +69,10 @@ def advise(frontier: Frontier) -> Advice:
 def neighbourhood(frontier: Frontier, knee: Configuration) -> Iterator[Neighbour]:
     """The measured configurations one step away on one axis; of the load only the next step up."""
     for axis, values in frontier.panel.axes.items():
-        here = next(i for i, value in enumerate(values) if value is knee.settings[axis] or value == knee.settings[axis])
+        own = knee.settings[axis]
+        here = next((i for i, value in enumerate(values) if value is own or value == own), None)
+        if here is None:  # the axis does not apply to the knee
+            continue
         for there in (here - 1, here + 1):
             if not 0 <= there < len(values) or (there < here and is_load(axis)):
                 continue
@@ -91,8 +94,9 @@ def compared(axis: str, value: object, knee: Configuration, other: Configuration
 
 def described(settings: Settings, axes: Mapping[str, object]) -> str:
     """`write buffer 4KiB, sndbuf 64KiB, NODELAY on (load x32)`; the load is circumstance, the rest is choice."""
-    choice = [f"{labels.name(k, axes)} {labels.value(k, v)}" for k, v in settings.items() if not is_load(k)]
-    load = [f"{labels.name(k, axes)} {labels.value(k, v)}" for k, v in settings.items() if is_load(k)]
+    there = [(key, value) for key, value in settings.items() if value is not None]
+    choice = [f"{labels.name(k, axes)} {labels.value(k, v)}" for k, v in there if not is_load(k)]
+    load = [f"{labels.name(k, axes)} {labels.value(k, v)}" for k, v in there if is_load(k)]
     return ", ".join(choice) + (f" ({', '.join(load)})" if load and choice else ", ".join(load))
 
 

@@ -34,7 +34,9 @@ def name(path: str, among: Iterable[str] = ()) -> str:
 
 
 def value(path: str, given: object) -> str:
-    """A value as a person writes it: on and off, x8, none, 32KiB."""
+    """A value as a person writes it: on and off, x8, none, 32KiB; a dash where the parameter does not apply."""
+    if given is None:
+        return "-"
     if isinstance(given, bool):
         return "on" if given else "off"
     if path in NOTHING and str(given) in {"0", "0B"}:

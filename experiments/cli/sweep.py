@@ -24,10 +24,12 @@ if TYPE_CHECKING:
 
     from experiments.frontier import Frontier
     from experiments.sweep.estimate import Estimated
-    from experiments.sweep.file import Sweep
+    from experiments.sweep.file import Panel, Sweep
     from experiments.sweep.plan import Failure, Job, Plan, Standing
+    from experiments.sweep.precision import Precision
     from experiments.sweep.result import Key, Result
     from experiments.sweep.runner import Outcome
+    from experiments.sweep.store import Store
 
 TO_DO = 2
 """Exit code of `plan` when there is something to do."""
@@ -104,6 +106,8 @@ def plan(file: str = "frontier", /, *, options: Options = DEFAULTS) -> int:
         out = progress.results()
         out.print(f"{the_sweep.name}: {_size(the_plan)}", soft_wrap=True)
         out.print(f"  {state.total:,} runs: {state.done:,} done, {len(state.to_do):,} to do{_stale(state)}")
+        if the_sweep.precision:
+            out.print(f"  {_precision(the_sweep.precision, state)}", soft_wrap=True)
         if state.failures:
             out.print(f"  {len(state.failures):,} runs met a limit of the model and are not tried again")
         if time is not None:
@@ -196,11 +200,15 @@ def frontier(
 def read(file: str, options: Options) -> Sweep:
     """The sweep file, as the options change it."""
     from experiments.settings import table_of
-    from experiments.sweep.file import flattened, load_sweep
+    from experiments.sweep.file import SweepMistakes, flattened, load_sweep
+    from experiments.sweep.plan import mistakes
+    from sim.errors import ScenarioError
 
-    return load_sweep(file).with_changes(
-        flattened(table_of(options.settings or ())), options.replications, options.seed
-    )
+    changes = flattened(table_of(options.settings or ())), options.replications, options.seed
+    try:
+        return load_sweep(file).with_changes(*changes)
+    except SweepMistakes as error:
+        raise ScenarioError([*error.problems, *mistakes(error.readable.with_changes(*changes))]) from None
 
 
 def _store_path(options: Options, the_sweep: Sweep) -> Path:
@@ -210,7 +218,7 @@ def _store_path(options: Options, the_sweep: Sweep) -> Path:
 
 
 def completed(the_sweep: Sweep, options: Options) -> tuple[Plan, Mapping[Key, Result], Outcome]:
-    """Run what the store lacks; the plan, all its results, and what came of the new runs."""
+    """Run what the store lacks; the plan, its results, and what came of the new runs."""
     from experiments.sweep.plan import make_plan, standing
     from experiments.sweep.runner import Outcome
     from experiments.sweep.store import Store
@@ -222,31 +230,49 @@ def completed(the_sweep: Sweep, options: Options) -> tuple[Plan, Mapping[Key, Re
         if not state.to_do and store.has_noted(the_plan, state.replications):
             outcome = Outcome(failures=list(state.failures))
             _tell(outcome, the_sweep)
-            return the_plan, store.results(the_plan.version), outcome
+            return the_plan, _results(the_plan, state, store), outcome
     with Store.to_write(path) as store:
-        state = standing(the_plan, store)
-        store.note(the_plan, state.replications)
-        outcome = _run(the_sweep.name, state.to_do, store, options) if state.to_do else Outcome()
-        outcome.failures[:0] = state.failures
-        results = store.results(the_plan.version)
+        state, outcome = _rounds(the_plan, store, options)
+        results = _results(the_plan, state, store)
     _tell(outcome, the_sweep)
     return the_plan, results, outcome
 
 
-def _run(name: str, jobs: Sequence[Job], store: Any, options: Options) -> Outcome:
+def _rounds(the_plan: Plan, store: Store, options: Options) -> tuple[Standing, Outcome]:
+    """Run what is to do; with a precision, until no point needs more."""
+    from experiments.sweep.plan import standing
+    from experiments.sweep.runner import Outcome, fastest_driver, run_jobs, simulated
+
+    outcome, measure = Outcome(), simulated(fastest_driver(options.driver))
+    state = standing(the_plan, store)
+    store.note(the_plan, state.replications)
+    if state.to_do:
+        with workers_of(options) as (executor, workers):
+            while state.to_do and not outcome.interrupted:
+                with progress.runs(the_plan.sweep.name, len(state.to_do)) as advance:
+                    on_end = _counting(advance)
+                    try:
+                        made = run_jobs(state.to_do, store, measure, executor, workers, on_end)
+                    except KeyboardInterrupt:  # the second one: the runs in flight are not waited for
+                        os._exit(INTERRUPTED)
+                outcome.kept += made.kept
+                outcome.interrupted = made.interrupted
+                state = standing(the_plan, store)
+                store.note(the_plan, state.replications)
+    outcome.failures += state.failures
+    return state, outcome
+
+
+def _counting(advance: progress.Advance) -> Callable[[Job, Result | Failure], None]:
     from experiments.sweep.result import Result
-    from experiments.sweep.runner import fastest_driver, run_jobs, simulated
 
-    driver = fastest_driver(options.driver)
-    with workers_of(options) as (executor, workers), progress.runs(name, len(jobs)) as advance:
+    return lambda _, end: advance(end.messages if isinstance(end, Result) else 0)
 
-        def on_end(_: Job, end: Result | Failure) -> None:
-            advance(end.messages if isinstance(end, Result) else 0)
 
-        try:
-            return run_jobs(jobs, store, simulated(driver), executor, workers, on_end)
-        except KeyboardInterrupt:  # the second one: the runs in flight are not waited for
-            os._exit(INTERRUPTED)
+def _results(the_plan: Plan, state: Standing, store: Store) -> dict[Key, Result]:
+    """Those the plan asks for, of all that the store has."""
+    asked = {job.key for job in the_plan.jobs(state.replications)}
+    return {key: result for key, result in store.results(the_plan.version).items() if key in asked}
 
 
 @contextmanager
@@ -340,21 +366,42 @@ def _report(found: Sequence[Frontier], the_sweep: Sweep, files: Sequence[Path], 
 
 def _size(the_plan: Plan) -> str:
     """`wan: write buffer x NODELAY x load = 3 x 2 x 6 = 36 points; ...; 10 seeds each`."""
+    the_sweep = the_plan.sweep
+    many = len(the_sweep.panels) > 1
+    parts = [f"{panel.name}: {_variation(panel)}" if many else _variation(panel) for panel in the_sweep.panels]
+    seeds = f"{the_sweep.replications:,}"
+    if the_sweep.precision:
+        seeds = f"{the_sweep.precision.least:,} to {seeds}"
+    return f"{'; '.join(parts)}; {seeds} seeds each"
+
+
+def _variation(panel: Panel) -> str:
+    """What varies, and how many points that makes."""
     from experiments import labels
 
-    parts = []
-    for panel in the_plan.sweep.panels:
-        names = " x ".join(labels.name(axis, panel.axes) for axis in panel.axes) or "nothing varies"
-        counts = " x ".join(str(len(values)) for values in panel.axes.values()) or "1"
-        prefix = f"{panel.name}: " if len(the_plan.sweep.panels) > 1 else ""
-        parts.append(f"{prefix}{names} = {counts} = {panel.size:,} points")
-    return f"{'; '.join(parts)}; {the_plan.sweep.replications:,} seeds each"
+    design = panel.design
+    names = [labels.name(axis, design.keys) for axis in design.keys]
+    if not names:
+        return "nothing varies = 1 point"
+    if design.sampling:
+        return f"{design.sampling.kind} over {', '.join(names)} = {panel.size:,} points"
+    counts = " x ".join(str(len(values)) for values in panel.axes.values())
+    plain = not design.listed and not design.conditions
+    return f"{' x '.join(names)} = {counts + ' = ' if plain else ''}{panel.size:,} points"
 
 
 def _stale(state: Standing) -> str:
     reasons = ((state.stale_code, "the model"), (state.stale_scenario, "the scenario"))
     parts = [f"{count:,} stale since {what} changed" for count, what in reasons if count]
     return f" ({', '.join(parts)})" if parts else ""
+
+
+def _precision(precision: Precision, state: Standing) -> str:
+    """How far sequential replication has got."""
+    asked = f"{precision.metric} known within {100 * precision.share:.3g} % of its mean"
+    if state.to_do:
+        return f"{asked}: {state.imprecise:,} points are not there yet; more runs may follow these"
+    return f"{asked}: {state.imprecise:,} points are not, with all {precision.most:,} seeds"
 
 
 def _plan_json(the_plan: Plan, state: Standing, time: Estimated | None) -> dict[str, Any]:
@@ -366,6 +413,7 @@ def _plan_json(the_plan: Plan, state: Standing, time: Estimated | None) -> dict[
         "done": state.done,
         "to_do": len(state.to_do),
         "failed": len(state.failures),
+        "replications_by_point": list(state.replications),
         "stale": {"code": state.stale_code, "scenario": state.stale_scenario},
         "seconds": time and time.seconds,
         "estimated_from": time and time.source,

@@ -98,7 +98,8 @@ def run_jobs(
 
     `workers` says how many runs the executor makes at a time, once or whenever asked; few more are handed out.
     A run that meets a limit of the model is a `Failure` and does not stop the others. SweepError when a worker process
-    dies, StoreError when a result cannot be kept; any other exception of a run is raised as it is.
+    dies, StoreError when a result cannot be kept; any other exception of a run is raised as it is. The executor serves
+    another call, unless this one raised.
     """
     outcome = Outcome()
     queue = iter(jobs)
@@ -134,8 +135,9 @@ def run_jobs(
             "a worker process died, perhaps for want of memory; what was done is kept: repeat the command, "
             "with fewer --workers if it dies again"
         ) from error
-    finally:
+    except BaseException:
         executor.shutdown(wait=False, cancel_futures=True)
+        raise
 
 
 def _end(future: Future[Result], job: Job) -> Result | Failure:

@@ -48,6 +48,34 @@ def test_plan_then_sweep_then_nothing_to_do(arguments: Arguments, capsys: pytest
     assert said(capsys)["new_runs"] == 0
 
 
+def test_with_a_precision_a_sweep_goes_on_until_it_is_reached(arguments: Arguments, capsys: pytest.CaptureFixture[str]):
+    file = Path(arguments[0])
+    file.write_text(SWEEP.replace("replications = 2", 'precision = "1%"\nmin_seeds = 2\nmax_seeds = 5'))
+    arguments += ["--set", "workload.arrivals=poisson"]
+    assert main(["plan", *arguments]) == 2
+    told = capsys.readouterr().out
+    assert "4 points; 2 to 5 seeds each" in told
+    assert "more runs may follow" in told
+    assert main(["sweep", *arguments, "--json"]) == 0
+    runs = said(capsys)["new_runs"]
+    assert main(["plan", *arguments, "--json"]) == 0
+    found = said(capsys)
+    assert found["done"] == runs == sum(found["replications_by_point"])  # type: ignore[call-overload]
+    assert 8 < runs <= 20
+    assert main(["frontier", *arguments, "--out", str(file.parent), "--json"]) == 0
+
+
+def test_mistakes_of_the_file_and_of_its_scenarios_are_told_together(
+    arguments: Arguments, capsys: pytest.CaptureFixture[str]
+):
+    Path(arguments[0]).write_text(SWEEP.replace("messages = 150", "mtu = 1") + "server.mtu = []\n")
+    assert main(["sweep", *arguments]) == 2
+    told = capsys.readouterr().err
+    assert "2 mistakes" in told
+    assert "axes.server.mtu" in told
+    assert "set.workload.mtu" in told
+
+
 @pytest.mark.parametrize(
     "wrong", [["no-such-file.toml"], ["frontier", "--seed", "x"], ["frontier", "--store", "/proc"]]
 )

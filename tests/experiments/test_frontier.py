@@ -21,7 +21,6 @@ from experiments.frontier import Configuration, Frontier, knee, unbeaten, weigh
 from experiments.metrics import DEFAULT, METRICS, P99, THROUGHPUT, parse_metrics, parse_reference
 from experiments.slo import parse_slo
 from experiments.sweep.file import Panel
-from experiments.sweep.plan import grid
 from experiments.tables import as_json, frontier_table, meeting, overloaded_table, write_csv
 from sim.errors import ScenarioError
 from sim.scenario import Framing, Scenario
@@ -63,7 +62,7 @@ def planned(seeds: int = 5) -> Frontier:
     }
     panel = Panel("wan", "WAN: 20 Mbit/s", {}, axes)
     configurations = []
-    for settings in grid(panel):
+    for settings in panel.points:
         s = Scenario()
         buffer, sndbuf = (SIZE.parse(settings[k]) for k in ("workload.framing.buffer", "server.sndbuf"))
         workload = replace(s.workload, load=float(str(settings["workload.load"])), framing=Framing(buffer=buffer))

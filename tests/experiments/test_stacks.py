@@ -8,7 +8,6 @@ import pytest
 
 from experiments.files import dump, json_schema, load, loads
 from experiments.sweep.file import load_sweep
-from experiments.sweep.plan import grid
 from models.facts import version
 from models.stacks import STACKS
 from sim import simulate
@@ -81,7 +80,7 @@ def test_a_stack_is_an_axis_of_a_sweep(tmp_path: Path):
         "workload.framing.buffer = ['4KiB', '8KiB']\n"
     )
     sweep = load_sweep(str(file))
-    points = [load("one-way-512", point).workload.framing for panel in sweep.panels for point in grid(panel)]
+    points = [load("one-way-512", point).workload.framing for panel in sweep.panels for point in panel.points]
     found = {(framing.doubled, framing.buffer) for framing in points}
     assert found == {(doubled, buffer) for doubled in (True, False) for buffer in (4_096, 8_192)}
 

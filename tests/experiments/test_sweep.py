@@ -16,7 +16,7 @@ import pytest
 
 from experiments.sweep.errors import StoreError, StoreMistake
 from experiments.sweep.file import load_sweep, packaged, read_sweep
-from experiments.sweep.plan import grid, make_plan, standing
+from experiments.sweep.plan import make_plan, standing
 from experiments.sweep.result import Result
 from experiments.sweep.runner import run_jobs
 from experiments.sweep.store import Store, default_store
@@ -32,7 +32,7 @@ ROOT = Path(__file__).resolve().parents[2]
 
 def test_the_grid_is_the_product_and_the_last_axis_runs_fastest():
     sweep = read_sweep(SWEEP, "x", None)
-    points = list(grid(sweep.panels[0]))
+    points = list(sweep.panels[0].points)
     assert len(points) == 8
     assert points[:2] == [{"workload.load": 1, "server.nodelay": True}, {"workload.load": 1, "server.nodelay": False}]
     assert list(sweep.seeds) == [5, 6, 7]
