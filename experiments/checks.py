@@ -217,20 +217,28 @@ def _http2(c: Complaints, scenario: Scenario) -> None:
         if not 0 < host.update_share <= 1:
             c.add((*at, "update_share"), f"{host.update_share:g} of a window", "a share above 0, at most 1, like 0.25")
     for name, w in (("workload", scenario.workload), ("reverse", scenario.reverse)):
-        if w is not None and uses_http2(scenario):
-            _streams(c, w, (name,))
+        if w is not None and (uses_http2(scenario) or w.streams > 1):
+            _streams(c, w, (name,), getattr(scenario, "client" if w.sender == "server" else "server").http2.max_streams)
 
 
-def _streams(c: Complaints, w: Workload, at: Path) -> None:
+def _streams(c: Complaints, w: Workload, at: Path, limit: int) -> None:
     if w.kind == "request-response":
         c.add(
             (*at, "kind"),
             "requests are written as their `pieces` say, not as HTTP/2 streams",
-            "use kind = 'stream', or remove the http2 settings",
+            "use kind = 'stream', or remove `streams`",
             (*at, "streams"),
         )
+        return
     if w.streams > STREAMS:
         c.add((*at, "streams"), f"{w.streams} streams", f"at most {STREAMS}")
+    if w.arrivals == "sleeper" and 0 < limit < w.streams and w.stream_messages != 1:
+        c.add(
+            (*at, "streams"),
+            f"one sleeper serves {w.streams} streams in turn, and waits for ever for the {limit + 1}th to be admitted",
+            f"at most {limit} (the peer's max_streams), or stream_messages = 1",
+            (*at, "arrivals"),
+        )
     if w.framing.kind == "plain":
         c.add(
             (*at, "framing", "kind"),
@@ -250,10 +258,11 @@ def _streams(c: Complaints, w: Workload, at: Path) -> None:
             "set a quota, like '64KiB'",
             (*at, "arrivals"),
         )
-    if w.framing.flush in {"on-full", "timer"} and w.framing.buffer:
+    every = w.framing.flush == "per-message" and w.framing.flush_every > 1
+    if w.framing.buffer and (w.framing.flush in {"on-full", "timer"} or every):
         c.add(
             (*at, "framing", "flush"),
-            f"flush = {w.framing.flush!r} could hold a WINDOW_UPDATE back for ever",
+            f"flush = {w.framing.flush!r} as set could hold a WINDOW_UPDATE back for ever",
             "use flush = 'on-idle'",
         )
 

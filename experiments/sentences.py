@@ -92,6 +92,7 @@ SENTENCES: dict[str, Callable[[Case], str]] = {
     "stream_window": lambda c: "The HTTP/2 stream window was used up: it waited for a WINDOW_UPDATE.",
     "connection_window": lambda c: "The HTTP/2 connection window was used up: it waited for a WINDOW_UPDATE.",
     "write_quota": _quota,
+    "stream_limit": lambda c: f"The {c.receiver} admits no more open HTTP/2 streams: it waited for one to end.",
     "scheduler": lambda c: "It was another stream's turn.",
     "sndbuf": _sndbuf,
     "admission": lambda c: f"The {c.sender}'s own limiter held it back: paused, no token, or too much queued already.",

@@ -73,15 +73,15 @@ def next_overflow(w: Writer) -> int:
     return w.m[i & w.mask].t_due if w.gate.limit and i < w.made else INF
 
 
-def refused_until(w: Writer, now: int) -> int:
-    """0: the next message may be taken up. Else when to ask again; INF: when something opens the gate."""
+def refused_until(w: Writer, slot: int, now: int) -> int:
+    """0: the next message, in `slot`, may be taken up. Else when to ask again; INF: when something opens the gate."""
     g = w.gate
     if g.passed > w.called:
         return 0
     enter_due(w, now)
     again = 0
     if overflows(w):
-        degrade(g, w.m[w.called & w.mask])
+        degrade(g, w.m[slot])
     else:
         again = refusal(g, now)
         if again:

@@ -80,11 +80,37 @@ STEP_SEND = 2  # its work is done: hand the message over
 WAITS_FOR_OPENING = 1
 WAITS_FOR_TOKEN = 2
 
+# Frame.kind: RFC 9113, 6; FRAME_ACK marks the acknowledging kind of PING and SETTINGS
+FRAME_DATA = 0
+FRAME_HEADERS = 1
+FRAME_SETTINGS = 4
+FRAME_PING = 6
+FRAME_WINDOW_UPDATE = 8
+FRAME_ACK = 256
+
+# Stream.state
+STREAM_IDLE = 0
+STREAM_WAITING = 1  # for admission
+STREAM_OPEN = 2
+STREAM_ENDED = 3  # its last message was handed over; the peer has not answered yet
+
+# Http2.estimator
+BDP_OFF = 0
+BDP_GO = 1
+BDP_JAVA = 2
+BDP_CORE = 3
+
+# What a PING asks for
+PING_BDP = 1
+PING_ALIVE = 2
+
 # Record.err
 ERR_SKBS = 1
 ERR_PACKETS = 2
 ERR_READS = 4
 ERR_RANGES = 5
+ERR_FRAMES = 6
+ERR_CONTROLS = 7
 
 # ssthresh before any loss
 INFINITE_SSTHRESH = 0x7FFFFFFF

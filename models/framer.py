@@ -31,6 +31,7 @@ from models.constants import (
     STEP_SEND,
     STEP_STALLED,
 )
+from models.http2_turns import next_frame, queue_reason
 from models.send_queue import uncork
 from models.sources import enter_due, schedule_next
 from models.state import ADMISSION, CPU, FRAMER, INF, SENDER_SPIKE, TIMER_GRANULARITY, Endpoint, Link, Message, Writer
@@ -43,6 +44,8 @@ def thread_reason(e: Endpoint, now: int, why: int) -> None:
     w = e.w
     if w.threads == 2:
         switch(w.framer_clock, now, why)
+        if w.layered:
+            queue_reason(e, now, why)
     else:
         enter_due(w, now)
         switch(w.clock, now, why)
@@ -206,9 +209,50 @@ def end_message(e: Endpoint, l: Link, now: int) -> None:
         w.flush_due = 1  # the application closes its stream
 
 
+def end_layered(e: Endpoint, l: Link, now: int) -> None:
+    """The last piece of one message or more on HTTP/2 streams has been written or buffered."""
+    w = e.w
+    h = e.h2
+    w.since_flush += h.finished
+    while h.finished:
+        w.m[w.order[(w.framed - h.finished) & w.mask]].writes += w.calls
+        h.finished -= 1
+    if w.cork == 2:
+        uncork(e, l, now, FREED_OPTION)
+    if w.flush == PER_MESSAGE or (w.flush == ON_IDLE and w.flush_every > 1 and w.since_flush >= w.flush_every):
+        w.flush_due = 1
+
+
+def next_layered_write(e: Endpoint, l: Link, now: int) -> int:
+    """The same on HTTP/2 streams, where frames come in turn; what lies in the buffer goes when no frame can."""
+    w = e.w
+    while True:
+        if w.copy_left > 0:
+            n = copy_to_buffer(e, now)
+            if n:
+                return n
+            if w.copy_left == 0 and w.flush == PER_FRAME:
+                w.flush_due = 1
+        elif w.flush_due and w.buffered:
+            return take_buffer(e)
+        elif e.h2.finished and e.h2.rest == 0:
+            w.flush_due = 0
+            end_layered(e, l, now)
+        else:
+            w.flush_due = 0
+            n = next_frame(e, now)
+            if n == 0:
+                return take_buffer(e) if w.buffered else 0
+            if w.buffer == 0:
+                return start_call(e, n, e.h2.more)
+            w.copy_left = n
+
+
 def next_write(e: Endpoint, l: Link, now: int) -> int:
     """Bytes of the next write() call, or 0 when the thread has nothing to write now."""
     w = e.w
+    if w.layered:
+        return next_layered_write(e, l, now)
     while True:
         if w.copy_left > 0:
             n = copy_to_buffer(e, now)

@@ -11,6 +11,7 @@ the stamps of the packet that brought the last byte. Causes are `models.state.CA
 
 from __future__ import annotations
 
+from models.clocks import on_wire
 from models.state import (
     CPU,
     IN_ORDER,
@@ -80,7 +81,7 @@ def arrivals(src: Endpoint, p: Packet, now: int) -> None:
     end = p.seq + p.len
     i = w.ordered
     while i < w.first:
-        m = w.m[i & w.mask]
+        m = w.m[on_wire(w, i)]
         if m.end > end:
             if m.start < end:
                 stamp_own_run(m, p)
@@ -97,7 +98,7 @@ def in_order(src: Endpoint, rcv_nxt: int, hole: int, now: int) -> None:
     """
     w = src.w
     while w.ordered < w.first:
-        m = w.m[w.ordered & w.mask]
+        m = w.m[on_wire(w, w.ordered)]
         if m.end > rcv_nxt:
             return
         waited = now - m.rest

@@ -9,7 +9,7 @@ Linux: `tcp_write_xmit()`, `tcp_cwnd_test()`, `tcp_grow_skb()`, `tcp_snd_wnd_tes
 
 from __future__ import annotations
 
-from models.clocks import QUEUE_NOTHING, end_queue_wait, switch
+from models.clocks import QUEUE_NOTHING, end_queue_wait, on_wire, switch
 from models.congestion import cc_min_tso_segs
 from models.constants import (
     CA_CWR,
@@ -171,7 +171,7 @@ def stamp_first_transmission(e: Endpoint, end: int, now: int, cause: int) -> Non
     """Messages whose last byte has just left for the first time stop waiting in the send queue."""
     w = e.w
     while w.first < w.accepted:
-        m = w.m[w.first & w.mask]
+        m = w.m[on_wire(w, w.first)]
         if m.end > end:
             break
         end_queue_wait(e.clock, m, now)

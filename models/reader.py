@@ -6,13 +6,16 @@ A slow one pauses after every read. One read() takes all there is, up to `size`.
 
 from __future__ import annotations
 
+from models.application import run_writer
+from models.clocks import on_wire
 from models.constants import REPLIES, REQUESTS
 from models.cpu import timer_wake_ns, work
 from models.delayed_ack import ack_on_read, release_socket, set_quickack
-from models.ledger import close_ledger
+from models.http2_reading import take_frames
+from models.ledger import NEVER, close_ledger
 from models.receive_queue import tcp_copy_received
 from models.sources import reply_read, request_read
-from models.state import INF, Endpoint, Link
+from models.state import INF, Endpoint, Link, Writer
 
 
 def next_poll(e: Endpoint, t: int) -> int:
@@ -73,15 +76,23 @@ def deliver(e: Endpoint, peer: Endpoint, now: int) -> int:
     w = peer.w
     n = 0
     while w.done < w.ordered:
-        m = w.m[w.done & w.mask]
+        m = w.m[on_wire(w, w.done)]
         if m.end > e.copied_seq:
             break
         close_ledger(peer, e.r, m, now)
         w.done += 1
         n += 1
+    if w.layered:
+        retire(w)
     if n and w.starved:
         w.need = 1
     return n
+
+
+def retire(w: Writer) -> None:
+    """Messages of several streams are read in another order than they were called: slots go back in the ring's."""
+    while w.retired < w.entered and w.m[w.retired & w.mask].t_read != NEVER:
+        w.retired += 1
 
 
 def read(e: Endpoint, l: Link, peer: Endpoint, now: int) -> None:
@@ -99,6 +110,10 @@ def read(e: Endpoint, l: Link, peer: Endpoint, now: int) -> None:
     if r.quickack:
         set_quickack(e, l, now, 1 if r.quickack == 1 else 0)
     got = deliver(e, peer, now)
+    if e.w.layered:
+        take_frames(e, peer, now)
+        if e.w.busy == 0:
+            run_writer(e, l, now)
     if e.host.deliver_ns or e.host.read_byte_ps:
         work(e.host, now, got * e.host.deliver_ns + n * e.host.read_byte_ps // 1000)
     read_again(e, now)

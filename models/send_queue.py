@@ -11,7 +11,7 @@ Linux: `tcp_sendmsg_locked()`, `tcp_push()`, `tcp_should_autocork()`, `tcp_xmit_
 
 from __future__ import annotations
 
-from models.clocks import begin_queue_wait, end_write_wait, switch
+from models.clocks import begin_queue_wait, end_write_wait, on_wire, switch
 from models.constants import FREED_LATER_WRITE, FREED_WRITE, NAGLE_CORK, NAGLE_PUSH
 from models.output import gso_max_size, push_pending, write_xmit
 from models.rate import rate_check_app_limited
@@ -102,7 +102,7 @@ def accept(e: Endpoint, now: int) -> None:
     """Messages whose last byte is in the send queue now start to wait there."""
     w = e.w
     while w.accepted < w.framed:
-        m = w.m[w.accepted & w.mask]
+        m = w.m[on_wire(w, w.accepted)]
         if m.end > e.write_seq:
             break
         m.t_acc = now

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from models.clocks import begin_write_wait, switch
 from models.constants import GREEDY, SCHEDULED, SLEEPER
+from models.http2_senders import start_senders
 from models.ledger import open_ledger
 from models.state import INF, TIMER_GRANULARITY, Endpoint, Writer
 
@@ -35,6 +36,9 @@ def make(w: Writer, t: int, root: int) -> None:
 def schedule_next(e: Endpoint, now: int) -> None:
     """The application thread is free: when does it take its next message?"""
     w = e.w
+    if w.layered:
+        start_senders(e, now)
+        return
     w.app_at = INF
     if w.filled - w.called <= w.mask >> 2 and w.filled < w.total:
         w.need = 1
@@ -62,7 +66,7 @@ def resume(e: Endpoint, now: int) -> None:
     w.need = 0
     if w.mode == SCHEDULED:
         w.made = w.filled
-    if w.starved and w.filled > w.called:
+    if w.starved and w.filled > (w.entered if w.layered else w.called):
         w.starved = 0
         schedule_next(e, now)
 

@@ -23,6 +23,8 @@ READS = 8192
 RANGES = 256
 DRAWS = 4096
 STREAMS = 1024
+FRAMES = 65536
+CONTROLS = 4096
 
 # Waits of the writing side (t0..t2), of the send queue (t2..t3) and of the way (t3..t9). `ledger` sums them.
 CAUSES = (
@@ -33,6 +35,7 @@ CAUSES = (
     "stream_window",  # HTTP/2 stream window
     "connection_window",  # HTTP/2 connection window
     "write_quota",  # the stack's own per-stream quota (64 KiB in grpc-go)
+    "stream_limit",  # as many HTTP/2 streams are open as the peer admits
     "scheduler",  # another stream's turn
     "sndbuf",  # SO_SNDBUF full: write() blocked
     "admission",  # the sender's own limiter: paused, no token, backing off, or too much queued in front of the socket
@@ -63,6 +66,7 @@ CAUSES = (
     STREAM_WINDOW,
     CONNECTION_WINDOW,
     WRITE_QUOTA,
+    STREAM_LIMIT,
     SCHEDULER,
     SNDBUF,
     ADMISSION,
@@ -84,9 +88,9 @@ CAUSES = (
     IN_ORDER,
     READER,
     SERVICE,
-) = range(28)
-NCAUSES = 28
-WRITER_CAUSES = 10  # the first ten run on the writer's clock
+) = range(29)
+NCAUSES = 29
+WRITER_CAUSES = 11  # the first eleven run on the writer's clock
 QUEUE_CAUSES = 8  # PACING .. AUTOCORK run on the send queue's clock
 
 
@@ -281,6 +285,8 @@ class Message(Record):
     retrans: int  # 1 when the copy that arrived first was a retransmission
     freed: int  # what let the last byte go: FREED_*
     rest: int  # t7 was processed by the host at this time
+    stream: int  # HTTP/2: the stream it travels on ...
+    behind: int  # ... and the slot, plus 1, of the next message there; 0 = none
     x: Annotated[list[int], NCAUSES]
 
 
@@ -314,12 +320,108 @@ class Gate(Record):
     degraded: int  # messages answered so
 
 
+class Frame(Record):
+    """One HTTP/2 frame on its way: written by one end's framer, acted upon when the other end has read all of it."""
+
+    kind: int  # FRAME_*
+    stream: int
+    len: int  # DATA: bytes that count against the windows
+    end: int  # stream offset behind it
+    value: int  # WINDOW_UPDATE: increment; SETTINGS: initial window; PING: whose; DATA: 1 = it ends its stream
+    limit: int  # SETTINGS: concurrent streams
+
+
+class Stream(Record):
+    """One HTTP/2 stream, as one end keeps it."""
+
+    # sending
+    state: int  # STREAM_IDLE, STREAM_WAITING, STREAM_OPEN, STREAM_ENDED
+    left: int  # messages still to be handed over in the run ...
+    call_left: int  # ... and before the stream ends
+    window: int  # bytes the peer takes; a SETTINGS frame can make it negative
+    quota_left: int
+    due: int  # messages whose time has come: the first's and the last's slot, plus 1; 0 = none
+    due_last: int
+    queued: int  # messages handed over and not entirely framed, likewise
+    queued_last: int
+    body_left: int  # bytes of the first of them not yet framed
+    begun: int  # 1: some of it has been framed
+    runnable: int  # 1: its sender is in the run queue
+    active: int  # 1: it is among the streams that take turns
+    due_clock: Clock  # own reasons of what is due; NOTHING: the application's reason
+    queued_clock: Clock  # own reasons of what is queued; NOTHING: the reason of the whole queue
+    # receiving
+    unsent: int  # bytes read and not yet given back in a WINDOW_UPDATE
+    granted: int  # bytes the peer may still send
+
+
+class Http2(Record):
+    """One end of an HTTP/2 connection."""
+
+    nstreams: int  # streams this end's messages are dealt to
+    stream: Annotated[list[Stream], STREAMS]
+    # sending
+    window: int  # connection window: bytes the peer takes
+    initial_window: int  # of a stream, by the peer's SETTINGS
+    limit: int  # streams that may be open; 0 = no limit
+    open: int
+    stream_messages: int  # a stream ends after so many; 0 = it stays open
+    fifo: int  # 1: a stream sends until it must wait; 0: a frame each in turn
+    rest: int  # an unbuffered DATA frame written in pieces: bytes still to come ...
+    rest_prefix: int  # ... of which these go alone
+    more: int  # MSG_MORE on the piece just taken
+    finished: int  # messages that end with the piece just taken
+    current: int  # stream, plus 1, whose sender has the application's core; 0 = none
+    ready: Annotated[list[int], STREAMS]  # run queue of the senders
+    ready_head: int
+    ready_len: int
+    turn: Annotated[list[int], STREAMS]  # streams that have something to send and a window
+    turn_head: int
+    turn_len: int
+    waiting: Annotated[list[int], STREAMS]  # for admission
+    waiting_head: int
+    waiting_len: int
+    queue_clock: Clock  # why what is queued on streams waits
+    frame: Annotated[list[Frame], FRAMES]
+    framed: int  # frames written ...
+    taken: int  # ... and read by the peer
+    control: Annotated[list[Frame], CONTROLS]  # frames to be written before any DATA
+    control_head: int
+    control_len: int
+    # receiving
+    stream_window: int  # bytes it grants a stream; 0 = no limit
+    connection_window: int
+    update_per_mille: int  # WINDOW_UPDATE when this share of a window was read ...
+    update_bytes: int  # ... or so many bytes; 0 = by share
+    unsent: int  # as in Stream, of the connection
+    granted: int
+    # probing
+    estimator: int  # BDP_OFF, BDP_GO, BDP_JAVA, BDP_CORE
+    bdp_limit: int
+    bdp: int
+    probing: int  # 1: a PING is out, or waits to be written
+    probe_at: int  # it was written then
+    probe_due: int  # BDP_CORE: no PING before this
+    probe_every: int  # BDP_CORE: ns between them
+    steady: int  # BDP_CORE: probes in a row that changed nothing
+    sample: int  # bytes since the probe began
+    samples: int
+    rtt: int  # ns, smoothed
+    bandwidth: int  # highest so far, bytes per second
+    keepalive: int  # PING when nothing was read for so long; 0 = never
+    heard_at: int
+    # counters
+    updates: int  # WINDOW_UPDATE frames written
+    pings: int
+
+
 class Writer(Record):
     """The sending application, its framer and its write() calls."""
 
     mode: int  # SCHEDULED, GREEDY, SLEEPER, REQUESTS, REPLIES
     threads: int  # 1: the application writes itself; 2: a framer thread writes (grpc-go's loopy)
     # messages: a ring. [drained, done) finished, [done, called) under way, [called, made) to come
+    # On HTTP/2 streams the i-th on the wire is in slot order[i], and [drained, retired) is finished.
     m: Annotated[list[Message], MESSAGES]
     mask: int
     total: int  # messages of the whole run
@@ -336,6 +438,9 @@ class Writer(Record):
     ordered: int  # last byte covered by the peer's rcv_nxt
     done: int  # read
     drained: int  # taken out of the ring by the driver
+    layered: int  # 1: HTTP/2 streams carry the messages, see Endpoint.h2
+    order: Annotated[list[int], MESSAGES]
+    retired: int  # HTTP/2: all messages before this one have been read
     # the application thread
     app_at: int
     app_step: int  # STEP_NEXT, STEP_STALLED, STEP_SEND
@@ -755,6 +860,7 @@ class Endpoint(Record):
     fin_sent: int  # this end has closed; its FIN is the sequence number below write_seq
     # parts
     w: Writer
+    h2: Http2
     r: Reader
     host: Host
     cubic: Cubic

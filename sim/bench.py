@@ -44,7 +44,6 @@ from sim.build import (
     CLOSED_LOOP,
     CONGESTION,
     RING,
-    set_framing,
     set_host,
     set_link,
     set_reader,
@@ -53,6 +52,7 @@ from sim.build import (
 from sim.draws import link_draws
 from sim.engine import LIMITS
 from sim.errors import SimulationLimit
+from sim.framing import set_framing
 from sim.plain import new
 from sim.scenario import Direction, Framing, Host
 

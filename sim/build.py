@@ -17,12 +17,6 @@ from models.constants import (
     MINSHALL,
     NAGLE_CORK,
     NAGLE_OFF,
-    ON_FULL,
-    ON_IDLE,
-    ON_RETURN,
-    ON_TIMER,
-    PER_FRAME,
-    PER_MESSAGE,
     RENO,
     REPLIES,
     REQUESTS,
@@ -39,7 +33,9 @@ from models.state import INF, Endpoint, Link, Path
 from models.systems import DEFAULTS
 from sim.draws import Ints, Messages, bbr_phase, link_draws, messages, tick_phase
 from sim.errors import Problem, ScenarioError
-from sim.scenario import DEFAULT_MESSAGES, Direction, Framing, Host, Scenario, Workload
+from sim.framing import set_framing, workloads
+from sim.http2 import set_http2
+from sim.scenario import DEFAULT_MESSAGES, Direction, Host, Scenario, Workload, uses_http2
 from sim.system import hz, nagle, system
 
 HEADERS = 40
@@ -51,12 +47,7 @@ RING = 16_384
 CLOSED_LOOP = 1 << 40
 
 CONGESTION = {"reno": RENO, "cubic": CUBIC, "bbr": BBR}
-FLUSH = {
-    "per-frame": PER_FRAME, "per-message": PER_MESSAGE, "on-idle": ON_IDLE, "on-return": ON_RETURN, "on-full": ON_FULL,
-    "timer": ON_TIMER,
-}  # fmt: skip
 NAGLE = {"minshall": MINSHALL, "rfc896": RFC896, "last-segment": LAST_SEGMENT}
-KIND = {"plain": 1, "http2": 1, "grpc": 2}
 QUICKACK = {"": 0, "once": 0, "every-read": 1, "off-once": 0, "off-every-read": 2}
 
 # net.ipv4 sysctls the model honours, and the field of Endpoint each sets; models/systems.py has the defaults
@@ -204,29 +195,6 @@ def set_link(l: Link, d: Direction, draws: PacketDraws) -> None:
         l.bg_gap = int(d.background_size * 8_000_000_000 / (d.rate * d.background))
 
 
-def set_framing(e: Endpoint, f: Framing, cork: str) -> None:
-    """How messages become write() calls."""
-    w = e.w
-    w.kind = KIND[f.kind]
-    w.header = (0 if f.kind == "plain" else 9) if f.header is None else f.header
-    w.prefix = 5 if f.kind == "grpc" else 0
-    w.max_frame = f.max_frame
-    w.pieces = f.pieces
-    w.more = 1 if f.more else 0
-    w.cork = 2 if cork == "per-message" else 0
-    w.buffer = f.buffer
-    w.room = 2 * f.buffer if f.doubled else f.buffer
-    w.merge = 1 if f.merge else 0
-    w.flush = FLUSH[f.flush]
-    w.flush_every = f.flush_every
-    w.flush_after = f.flush_after
-    w.quota = f.quota
-    w.quota_left = f.quota
-    own_thread = f.framer_thread if f.framer_thread is not None else f.quota > 0
-    w.threads = 2 if own_thread else 1
-    w.quota = f.quota if own_thread else 0
-
-
 def set_stream(e: Endpoint, w: Workload, total: int, cork: str) -> None:
     """A one-way stream of messages."""
     set_framing(e, w.framing, cork)
@@ -260,14 +228,6 @@ def lead_time(scenario: Scenario) -> int:
     return scenario.network.up.delay + scenario.network.down.delay + SETTLE
 
 
-def workloads(scenario: Scenario) -> tuple[Workload | None, Workload | None]:
-    """What the client and what the server sends (streams)."""
-    main = scenario.workload
-    if main.sender == "client":
-        return main, scenario.reverse
-    return scenario.reverse, main
-
-
 def build(s: Path, scenario: Scenario, seed: int, links: Luck | None = None, ring: int = RING) -> Sources:
     """Fill in `s` for time 0 and return its sources of draws."""
     net = scenario.network
@@ -287,6 +247,8 @@ def build(s: Path, scenario: Scenario, seed: int, links: Luck | None = None, rin
     for e, host in ((s.a, scenario.client), (s.b, scenario.server)):
         set_reader(e, host)
     start_sources(s, scenario, seed, luck)
+    if uses_http2(scenario):
+        set_http2(s, scenario)
     return luck
 
 
@@ -313,6 +275,9 @@ def begin(e: Endpoint) -> None:
     """The first slots are filled: when does the first message come?"""
     if e.w.mode == SCHEDULED:
         e.w.made = e.w.filled
+    if e.w.layered:
+        e.w.app_at = 0
+        return
     if e.w.mode == REQUESTS:
         make(e.w, 0, 0)
         e.w.app_at = 0

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from models.application import wake_writer
 from models.holds import blame as blame_holder
+from models.http2_senders import deal
 from models.sources import enter_due
 from models.state import INF
 from sim import loop
@@ -124,7 +125,9 @@ class Control:
     def observe(self) -> Tick:
         """The readings of this moment and of the window that ends now."""
         now, w = max(self.s.now, 0), self.sender.w
-        if self.number:
+        if self.number and w.layered:
+            deal(self.sender, now)
+        elif self.number:
             enter_due(w, now)
         for name in ("a", "b"):
             self.engine.drain(name)

@@ -38,6 +38,8 @@ LIMITS = {
     2: "more than 8,191 packets are on one link or in one qdisc",
     3: "more messages are under way than the ring holds",
     4: "more than 8,191 received segments are unread",
+    6: "more than 65,534 HTTP/2 frames are written and not yet read",
+    7: "more than 4,094 HTTP/2 control frames wait to be written",
     5: "more than 255 separate holes in the out-of-order queue",
 }
 
@@ -96,10 +98,11 @@ class Engine:
         """Take the messages that have been read out of the ring of endpoint `name`."""
         e = getattr(self.s, name)
         w = e.w
-        if w.done > w.drained:
-            rows = self.take_messages(name, w.drained, w.done)
+        done = w.retired if w.layered else w.done
+        if done > w.drained:
+            rows = self.take_messages(name, w.drained, done)
             self.rows[name].append(rows)
-            w.drained = w.done
+            w.drained = done
             if self.control is not None:
                 self.control.deliveries.add(name, rows)
 

@@ -12,6 +12,7 @@ from models.constants import FREED_PACING, FREED_QDISC
 from models.cpu import cold
 from models.delayed_ack import compressed_ack_timer, delack_timer
 from models.holds import blame
+from models.http2_application import sender_event
 from models.link import link_pop, to_backlog
 from models.output import pacing_timer, push_pending
 from models.qdisc import qdisc_dequeue
@@ -145,7 +146,10 @@ def fire_at(e: Endpoint, out: Link, peer: Endpoint, way: Link, now: int, k: int)
     elif k == WRITE:
         write_event(e, out, now)
     elif k == APP:
-        app_event(e, out, now)
+        if e.w.layered:
+            sender_event(e, out, now)
+        else:
+            app_event(e, out, now)
     elif k == RETRANSMIT:
         retransmit_timer(e, out, now)
     elif k == DELACK:

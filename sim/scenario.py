@@ -56,15 +56,11 @@ class Http2:
 
     stream_window: Size = 0  # SETTINGS_INITIAL_WINDOW_SIZE it announces; 0 = no stream window
     connection_window: Size = 0  # its whole connection window, announced as a WINDOW_UPDATE; 0 = no connection window
-    update_share: Factor = 0.25  # WINDOW_UPDATE once this share of a window was read (1/4 grpc-go; 1/2 C-core, Netty)
-    update_bytes: Size = (
-        0  # instead: after so many bytes, or when the peer's window doubles (4 KiB x/net); 0 = by share
-    )
+    update_share: Factor = 0.25  # WINDOW_UPDATE when this share of a window was read (1/4 grpc-go; 1/2 C-core, Netty)
+    update_bytes: Size = 0  # instead: so many bytes, or what doubles the peer's window (4 KiB x/net); 0 = by share
     max_streams: int = 0  # SETTINGS_MAX_CONCURRENT_STREAMS it announces; 0 = not sent, unlimited
     assumed_streams: int = 0  # streams it opens until the peer's SETTINGS come (100 grpc-go, x/net); 0 = unlimited
-    scheduler: Literal["round-robin", "fifo"] = (
-        "round-robin"  # which stream sends: a frame each in turn | until it waits
-    )
+    scheduler: Literal["round-robin", "fifo"] = "round-robin"  # a stream sends a frame in turn | until it has to wait
     keepalive: Duration = 0  # PING when nothing was read for so long; 0 = never
     bdp: Literal["off", "grpc-go", "grpc-java", "c-core"] = "off"  # whose estimator enlarges its windows, with PINGs
     bdp_limit: PositiveSize = 16_777_216  # the largest window it makes (16 MiB grpc-go, 8 MiB grpc-java)
@@ -195,6 +191,11 @@ class Scenario:
 
 
 def uses_http2(scenario: Scenario) -> bool:
-    """Does the connection need more of HTTP/2 than the framing of one stream: streams, windows, probes?"""
+    """Does the connection need more of HTTP/2 than the framing of one stream: streams, windows, probes?
+
+    Requests and replies do not: they are written as their `pieces` say.
+    """
+    if scenario.workload.kind == "request-response":
+        return False
     streams = any(w is not None and w.streams > 1 for w in (scenario.workload, scenario.reverse))
     return streams or any(host.http2 != Http2() for host in (scenario.server, scenario.client))

@@ -1,13 +1,29 @@
 """The compiled loop and the plain one: the same run, over a fixed list of scenarios that together touch every rule."""
 
+from itertools import product
+
 import pytest
 
 from experiments import files
-from models.constants import BBR, CUBIC, RENO
+from models.constants import (
+    BBR,
+    BDP_CORE,
+    BDP_GO,
+    BDP_JAVA,
+    CUBIC,
+    FRAME_ACK,
+    FRAME_DATA,
+    FRAME_HEADERS,
+    FRAME_PING,
+    FRAME_SETTINGS,
+    FRAME_WINDOW_UPDATE,
+    RENO,
+)
+from models.state import CAUSES
 from sim import simulate
 from sim.engine import PlainEngine
 from tests.equivalence.outcome import assert_same_outcome
-from tests.properties.scenarios import fixed
+from tests.properties.scenarios import fixed, fixed_layered
 
 pytest.importorskip("numba")
 
@@ -18,14 +34,14 @@ SCENARIOS = range(60)
 
 @pytest.mark.timeout(600)  # the first one compiles, unless it has been done before
 def test_the_compiled_loop_repeats_the_plain_one():
-    for n in SCENARIOS:
-        scenario = fixed(n)
+    for n, make in product(SCENARIOS, (fixed, fixed_layered)):
+        scenario = make(n)
         plain = simulate(scenario, n, driver="loop")
         compiled = simulate(scenario, n, driver="compiled")
         try:
             assert_same_outcome(plain, compiled)
         except AssertionError as e:
-            raise AssertionError(f"scenario {n}: {scenario}") from e
+            raise AssertionError(f"{make.__name__} {n}: {scenario}") from e
 
 
 @pytest.mark.timeout(600)
@@ -55,3 +71,22 @@ def test_the_list_touches_the_rules_that_matter():
     wanted |= {f"cc {cc}" for cc in (RENO, CUBIC, BBR)} | {"threads 1", "threads 2", "blocked write", "fifo drop"}
     wanted |= {"rtos", "tlps", "fast_retransmits", "undos", "autocorks", "acks_by_timer", "rcv_ooopack", "dsack_dups"}
     assert wanted <= seen, wanted - seen
+
+
+def test_the_list_touches_every_part_of_http2():
+    """Every limit that binds, every kind of frame, every estimator."""
+    causes, kinds, probes = set(), set(), set()
+    for n in SCENARIOS:
+        engine = PlainEngine(fixed_layered(n), n)
+        engine.run()
+        causes |= {c for ends in engine.totals.values() for c, ns in zip(CAUSES, ends, strict=True) if ns}
+        for e in (engine.s.a, engine.s.b):
+            kinds |= {e.h2.frame[i].kind for i in range(min(e.h2.framed, 2_000))}
+            probes |= {e.h2.estimator} if e.h2.pings else set()
+    wanted = {"stream_window", "connection_window", "write_quota", "stream_limit", "scheduler", "sndbuf"}
+    assert wanted <= causes, wanted - causes
+    assert kinds == {
+        FRAME_DATA, FRAME_HEADERS, FRAME_SETTINGS, FRAME_PING, FRAME_WINDOW_UPDATE,
+        FRAME_SETTINGS + FRAME_ACK, FRAME_PING + FRAME_ACK,
+    }  # fmt: skip
+    assert probes == {BDP_GO, BDP_JAVA, BDP_CORE}

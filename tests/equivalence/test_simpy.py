@@ -7,11 +7,11 @@ from hypothesis import strategies as st
 from sim import simulate
 from sim.scenario import Scenario
 from tests.equivalence.outcome import assert_same_outcome
-from tests.properties.scenarios import scenarios
+from tests.properties.scenarios import layered_scenarios, scenarios
 
 
 @settings(max_examples=80, deadline=None, suppress_health_check=[HealthCheck.too_slow])
-@given(scenarios(), st.integers(0, 1_000))
+@given(scenarios() | layered_scenarios(), st.integers(0, 1_000))
 def test_simpy_and_the_loop_agree_event_for_event(scenario: Scenario, seed: int):
     loop = simulate(scenario, seed, driver="loop", trace=True)
     simpy = simulate(scenario, seed, driver="simpy", trace=True)

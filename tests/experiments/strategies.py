@@ -129,7 +129,8 @@ def scenarios(draw: st.DrawFn) -> Scenario:
     server, client = draw(hosts()), draw(hosts())
     if all(w is None or layered(w) for w in (main, reverse)) and draw(st.booleans()):
         server, client = replace(server, http2=draw(stacks())), replace(client, http2=draw(stacks()))
-        main = replace(main, streams=draw(st.integers(1, 1_024)), stream_messages=draw(st.integers(0, 9)))
+        lives = 1 if main.arrivals == "sleeper" else draw(st.integers(0, 9))
+        main = replace(main, streams=draw(st.integers(1, 1_024)), stream_messages=lives)
     return Scenario(
         name=draw(NAMES), title=draw(NAMES), workload=main, reverse=reverse, server=server, client=client,
         network=network, lead=draw(st.none() | POSITIVE_DURATIONS),
@@ -140,5 +141,5 @@ def scenarios(draw: st.DrawFn) -> Scenario:
 def layered(w: Workload) -> bool:
     """May it run on HTTP/2 streams?"""
     f = w.framing
-    stalls = f.flush in {"on-full", "timer"} or (w.arrivals == "greedy" and f.quota == 0)
+    stalls = f.flush in {"on-full", "timer"} or f.flush_every > 1 or (w.arrivals == "greedy" and f.quota == 0)
     return w.kind == "stream" and f.kind != "plain" and f.framer_thread is not False and not stalls

@@ -8,15 +8,17 @@ from __future__ import annotations
 
 import random
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from typing import Any, Protocol
 
 from hypothesis import strategies as st
 
 from models.systems import SYSTEMS
-from sim.scenario import Direction, Framing, Host, Network, Policy, Scenario, Spikes, Workload
+from sim.scenario import Direction, Framing, Host, Http2, Network, Policy, Scenario, Spikes, Workload
 
 US = 1_000
 MS = 1_000_000
+FEWEST_ADMITTED = 3
 
 
 MEDDLE = """
@@ -205,6 +207,68 @@ def policy(pick: Pick) -> Policy | None:
 def fixed(n: int) -> Scenario:
     """The n-th of a list of scenarios that never changes."""
     return scenario(random.Random(n).choice)
+
+
+def stack(pick: Pick) -> Http2:
+    window = pick([65_535, 0, 20_000, 300_000])
+    connection = pick([65_535, 0, 200_000])
+    return Http2(
+        stream_window=window,
+        connection_window=connection,
+        update_share=pick([0.25, 0.5, 1.0]),
+        update_bytes=pick([0, 0, 4_096]),
+        max_streams=pick([0, 0, FEWEST_ADMITTED]),
+        assumed_streams=pick([0, 2]),
+        scheduler=pick(["round-robin", "fifo"]),
+        bdp=pick(["off", "grpc-go", "grpc-java", "c-core"]) if window and connection else "off",
+        bdp_limit=pick([16_777_216, 100_000]),
+    )
+
+
+def on_streams(pick: Pick, w: Workload) -> Workload:
+    """A stream's messages, dealt to HTTP/2 streams."""
+    buffer = pick([32_768, 0, 1_024])
+    kind = pick(["grpc", "http2"])
+    framing = Framing(
+        kind=kind,
+        buffer=buffer,
+        doubled=pick([False, True]),
+        flush=pick(["on-idle", "per-message", "per-frame", "on-return"]),
+        pieces=pick({"http2": [1, 2], "grpc": [1, 2, 3]}[kind]),
+        more=pick([False, True]),
+        max_frame=pick([16_384, 700]),
+        merge=pick([False, True]),
+        quota=pick([65_536, 3_000] if w.arrivals == "greedy" else [65_536, 3_000, 0]),
+    )
+    streams, lives = pick([1, 2, 7, 40]), pick([0, 0, 1, 3])
+    if w.arrivals == "sleeper" and streams > FEWEST_ADMITTED:
+        lives = 1  # else one sleeper would wait for ever for a stream that is not admitted
+    return replace(w, framing=framing, streams=streams, stream_messages=lives)
+
+
+def layered(pick: Pick) -> Scenario:
+    """One scenario with streams and windows, by the choices of `pick`."""
+    plain = scenario(pick)
+    main = plain.workload
+    if main.kind != "stream":
+        main = with_trace(stream(pick, "server", 30))
+    return replace(
+        plain,
+        workload=on_streams(pick, main),
+        reverse=None if plain.reverse is None else on_streams(pick, plain.reverse),
+        server=replace(plain.server, http2=stack(pick)),
+        client=replace(plain.client, http2=stack(pick)),
+    )
+
+
+def fixed_layered(n: int) -> Scenario:
+    """The n-th of another such list."""
+    return layered(random.Random(n).choice)
+
+
+@st.composite
+def layered_scenarios(draw: Callable[..., Any]) -> Scenario:
+    return layered(lambda choices: draw(st.sampled_from(choices)))
 
 
 @st.composite

@@ -14,7 +14,7 @@ from tests.properties.laws import (
     run_to_silence,
     stages_follow_each_other,
 )
-from tests.properties.scenarios import scenarios
+from tests.properties.scenarios import layered_scenarios, scenarios
 
 SEEDS = st.integers(0, 1_000)
 
@@ -29,6 +29,12 @@ def test_every_run_obeys_every_law(scenario: Scenario, seed: int):
 @given(scenarios(), SEEDS)
 def test_the_state_never_leaves_int64(scenario: Scenario, seed: int):
     """The checked state refuses what the compiled loop could not hold: numbers beyond int64, floats, bools."""
+    all_laws(*run_to_silence(scenario, seed, checked=True))
+
+
+@settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@given(layered_scenarios(), SEEDS)
+def test_http2_obeys_every_law(scenario: Scenario, seed: int):
     all_laws(*run_to_silence(scenario, seed, checked=True))
 
 

@@ -14,7 +14,7 @@ from experiments.groundtruth.record import layout, support
 from experiments.groundtruth.record.own import on_kernel, realistic
 from models.framer import GO_BUFWRITER
 from models.state import Endpoint
-from sim import build
+from sim import build, framing
 from sim.draws import link_draws, messages, tick_phase
 from sim.engine import PlainEngine
 from sim.plain import new
@@ -159,7 +159,7 @@ def _messages(scenario: Scenario, seed: int) -> tuple[NDArray[Any], NDArray[Any]
     if main.kind == "request-response":
         requests, replies = (_transactions(main, sizes) for sizes in (main.pieces, main.reply))
         return (requests, replies) if main.sender == "client" else (replies, requests)
-    up, down = build.workloads(scenario)
+    up, down = framing.workloads(scenario)
     return _stream(up, seed, "workload/up"), _stream(down, seed, "workload/down")
 
 
@@ -190,7 +190,7 @@ def _writers(to: Any, scenario: Scenario) -> None:
         hosts = [getattr(scenario, name) for name in order]
         build.set_transactions(ends[order[0]], ends[order[1]], main, (hosts[0], hosts[1]))
     else:
-        for (name, e), w in zip(ends.items(), build.workloads(scenario), strict=True):
+        for (name, e), w in zip(ends.items(), framing.workloads(scenario), strict=True):
             if w is not None:
                 build.set_stream(e, w, 0, getattr(scenario, name).cork)
     for i, e in enumerate(ends.values()):
