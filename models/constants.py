@@ -111,6 +111,7 @@ ERR_READS = 4
 ERR_RANGES = 5
 ERR_FRAMES = 6
 ERR_CONTROLS = 7
+ERR_TIMED_OUT = 8  # not a capacity: the connection gave up
 
 # ssthresh before any loss
 INFINITE_SSTHRESH = 0x7FFFFFFF

@@ -649,6 +649,8 @@ class Endpoint(Record):
     delack_max: int  # jiffies: tcp_delack_max()
     rto_min: int  # us
     rto_max: int  # us
+    retries2: int  # tcp_retries2
+    user_timeout: int  # TCP_USER_TIMEOUT, ms; 0 = none
     thin_linear: int
     recovery: int  # tcp_recovery bits
     early_retrans: int

@@ -48,6 +48,7 @@ LINUX = Profile(
         Fact("tcp_pacing_ca_ratio", 120, _MEASURED),
         Fact("tcp_rto_min_us", 200_000, f"{_MEASURED}; TCP_RTO_MIN before 6.11"),
         Fact("tcp_rto_max_ms", 120_000, f"{_MEASURED}; TCP_RTO_MAX before 6.15"),
+        Fact("tcp_retries2", 15, f"TCP_RETR2, include/net/tcp.h; {_SOURCE}"),
         Fact("tcp_thin_linear_timeouts", 0, _MEASURED),
         Fact("tcp_frto", 2, _MEASURED),
         Fact("tcp_max_reordering", 300, _MEASURED),

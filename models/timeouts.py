@@ -20,6 +20,7 @@ from models.constants import (
     TIMER_TLP,
 )
 from models.fragment import fragment, set_tso_segs
+from models.give_up import give_up, retransmits_timed_out
 from models.inflight import packets_in_flight
 from models.output import fits_window, new_data_sent, stamp_first_transmission, window_end, write_xmit
 from models.prr import cwnd_reduction
@@ -31,8 +32,6 @@ from models.rtt import unbacked_rto
 from models.state import INF, Endpoint, Link
 from models.transmit import current_mss, send_window_probe, transmit_skb
 
-RETRIES = 15
-"""tcp_retries2: backoffs of a zero-window probe"""
 THIN_SEGMENTS = 4
 THIN_RETRIES = 6
 """TCP_THIN_LINEAR_RETRIES"""
@@ -56,6 +55,9 @@ def back_off(e: Endpoint) -> None:
 def rto_timer(e: Endpoint, l: Link, now: int) -> None:
     """The head has been out too long: everything a round trip old is lost, and the head leaves again."""
     if e.packets_out == 0:
+        return
+    if e.snd_wnd and retransmits_timed_out(e, now):
+        give_up(e)
         return
     enter_loss(e, now)
     if e.snd_wnd:  # else the retransmission is a window probe, which does not count
@@ -169,13 +171,16 @@ def probe0_expired(e: Endpoint, l: Link, now: int) -> None:
     if needs_probe(e) == 0:
         e.probes_out = 0
         return
+    if e.probes_out >= e.retries2:
+        give_up(e)
+        return
     write_wakeup(e, l, now)
     if needs_probe(e) == 0:
         e.probes_out = 0
         e.backoff = 0
         return
     e.probes_out += 1
-    if e.backoff < RETRIES:
+    if e.backoff < e.retries2:
         e.backoff += 1
     reset_xmit_timer(e, now, TIMER_PROBE0, probe0_when(e))
 

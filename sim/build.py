@@ -65,6 +65,7 @@ SYSCTLS = {
     "tcp_thin_linear_timeouts": "thin_linear",
     "tcp_recovery": "recovery",
     "tcp_early_retrans": "early_retrans",
+    "tcp_retries2": "retries2",
     "tcp_frto": "frto_enabled",
     "tcp_max_reordering": "reorder_max",
     "tcp_comp_sack_delay_ns": "comp_sack_ns",
@@ -140,6 +141,7 @@ def set_socket(e: Endpoint, host: Host) -> None:
     e.nonagle = (NAGLE_OFF if host.nodelay else 0) | (NAGLE_CORK if host.cork == "always" else 0)
     if host.notsent_lowat:
         e.notsent_lowat = host.notsent_lowat
+    e.user_timeout = host.user_timeout // 1_000_000
     e.cc = CONGESTION[host.congestion]
     e.mss = host.mtu - HEADERS - TIMESTAMPS
     e.advmss = e.mss

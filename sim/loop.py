@@ -8,7 +8,7 @@ the applications and their write() calls; the client's side before the server's 
 from __future__ import annotations
 
 from models.application import app_event, flush_timer, wake_writer, write_event
-from models.constants import FREED_PACING, FREED_QDISC
+from models.constants import ERR_TIMED_OUT, FREED_PACING, FREED_QDISC
 from models.cpu import cold
 from models.delayed_ack import compressed_ack_timer, delack_timer
 from models.holds import blame
@@ -194,7 +194,7 @@ def status(s: Path, k: int) -> int:
     A control tick is due when all that happens up to its time has happened.
     """
     if s.a.err or s.b.err or s.ab.err or s.ba.err:
-        return LIMIT
+        return DONE if s.a.err == ERR_TIMED_OUT or s.b.err == ERR_TIMED_OUT else LIMIT
     if s.a.w.need or s.b.w.need or s.ab.need or s.ba.need:
         return REFILL
     if s.drain == 0 and finished(s):

@@ -113,6 +113,7 @@ class Host:
     sndbuf: Size = 0  # as given to SO_SNDBUF (the kernel doubles it); 0 = autotuned
     rcvbuf: Size = 0
     notsent_lowat: Size = 0  # 0 = unlimited
+    user_timeout: Duration = 0  # TCP_USER_TIMEOUT: the connection gives up after so long without an ACK; 0 = retries2
     congestion: Literal["reno", "cubic", "bbr"] = "cubic"
     os: str = "linux"  # whose TCP: see models/systems.py; linux@5.4 is a version
     nagle: Literal["minshall", "rfc896", "last-segment"] | None = None  # None: the system's
