@@ -21,7 +21,7 @@ BAR = 30  # characters of the longest bar
 
 def report(scenario: Scenario, summary: Mapping[str, Any]) -> str:
     """What `tinygram run` prints."""
-    parts = (_head(scenario, summary), _latency(summary), _work(scenario, summary), _ledger(summary))
+    parts = (_head(scenario, summary), _latency(scenario, summary), _work(scenario, summary), _ledger(summary))
     return "\n\n".join("\n".join(part) for part in parts)
 
 
@@ -49,7 +49,7 @@ def _sizes(sizes: tuple[int, ...]) -> str:
     return f"{SIZE.format(min(sizes))} to {SIZE.format(max(sizes))}"
 
 
-def _latency(s: Mapping[str, Any]) -> Iterator[str]:
+def _latency(scenario: Scenario, s: Mapping[str, Any]) -> Iterator[str]:
     if s["overloaded"]:
         yield "OVERLOADED: the backlog kept growing, so latencies would only say how long the run was"
         return
@@ -58,6 +58,9 @@ def _latency(s: Mapping[str, Any]) -> Iterator[str]:
         values = s.get(view) or {}
         if values.get("max") is not None:
             yield f"  {label:<13}" + "".join(f"{milliseconds(values[p]):>9}" for p in PERCENTILES)
+    early = scenario.warmup - s["messages"] // 2
+    if early > 0 and s["messages"]:
+        yield f"SHORT: start-up is {scenario.warmup} messages, and {early} of them are counted as steady: send more"
     classes = s.get("by_size") or []
     for row in classes if len(classes) > 1 else []:
         label = f"to {SIZE.format(row['to'])}" if row["to"] else f"from {SIZE.format(row['from'])}"

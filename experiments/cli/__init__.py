@@ -32,6 +32,7 @@ GROUPS = (
     "fleet",
     "choose",
     "sensitivity",
+    "warmup",
     "coverage",
     "hostfit",
     "theory",

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated, Literal
 
 from cyclopts import App, Parameter
 
@@ -23,6 +23,13 @@ from experiments.cli.common import (
 
 MessagesFile = Annotated[Path | None, Parameter(name="--messages", help="Write one row a message to this CSV file.")]
 TicksFile = Annotated[Path | None, Parameter(name="--ticks", help="Write one row a control tick to this CSV file.")]
+if TYPE_CHECKING:
+    from sim.scenario import Scenario
+
+Warm = Annotated[
+    Literal["auto"] | int | None,
+    Parameter(name="--warmup", help="Messages that count as start-up, instead of the scenario's; auto: detect them."),
+]
 Progress = Annotated[bool, Parameter(name="--progress", negative="", help="Show on stderr that it is working.")]
 
 
@@ -39,6 +46,7 @@ def run(
     seed: Seed = 0,
     driver: Driver = "auto",
     policy: PolicyName = None,
+    warmup: Warm = None,
     messages: MessagesFile = None,
     ticks: TicksFile = None,
     json: Json = False,
@@ -51,6 +59,8 @@ def run(
     from sim.run import messages_of
 
     scenario = load(source, with_policy(settings, policy))
+    if warmup is not None:
+        scenario = warmed(scenario, warmup, seed, driver)
     for file in (messages, ticks):
         if file is not None:
             file.open("w").close()  # a path that cannot be written to is better known before the run
@@ -69,3 +79,20 @@ def run(
         say_json(outcome.summary())
     else:
         say(report(scenario, outcome.summary()))
+
+
+def warmed(scenario: Scenario, warmup: Literal["auto"] | int, seed: int, driver: Driver) -> Scenario:
+    """The scenario with so many messages of start-up, or as many as are found; ScenarioError for fewer than none."""
+    from dataclasses import replace
+
+    from experiments.cli.warmup import detected, lines
+    from experiments.warmup import REPLICATIONS
+    from sim.errors import Problem, ScenarioError
+
+    if warmup == "auto":
+        found = detected(scenario, range(seed, seed + REPLICATIONS), driver)
+        note(next(lines(found, scenario)))
+        return replace(scenario, warmup=found.messages) if found.steady else scenario
+    if warmup < 0:
+        raise ScenarioError([Problem("--warmup", f"{warmup} is no number of messages", "0 or more, or auto")])
+    return replace(scenario, warmup=warmup)
