@@ -21,7 +21,7 @@ from benchmarks.peers import ns3, ns_py
 
 HERE = Path(__file__).resolve().parent
 RESULTS = HERE / "results"
-SCENARIOS = ("s1-nagle", "s1-nodelay", "s2-bulk", "s3-loss")
+SCENARIOS = ("s1-nagle", "s1-nodelay", "s2-bulk", "s3-loss", "s4-streams")
 S1_MESSAGES = 100_000
 LONG_MESSAGES = 2_000_000
 FIRST_MESSAGES = 1_000

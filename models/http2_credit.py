@@ -12,7 +12,6 @@ Sources: RFC 9113, 5.2, 6.5.2 and 6.9; grpc-go `flowcontrol.go` (`trInFlow`, `in
 
 from __future__ import annotations
 
-from models.clocks import NOTHING, override
 from models.constants import FRAME_SETTINGS, FRAME_WINDOW_UPDATE, STREAM_ENDED, STREAM_OPEN
 from models.http2_frames import UNCHANGED, put_control
 from models.http2_senders import admit
@@ -96,10 +95,8 @@ def credit(e: Endpoint, i: int, n: int, now: int) -> None:
 
 def regain(e: Endpoint, i: int, now: int) -> None:
     """The window of stream i has changed: if it has one, it may stand in line again."""
-    h = e.h2
-    s = h.stream[i]
+    s = e.h2.stream[i]
     if s.window > 0 and s.queued_clock.why == STREAM_WINDOW:
-        override(s.queued_clock, h.queue_clock, now, NOTHING)
         take_place(e, i, now)
 
 

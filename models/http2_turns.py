@@ -33,12 +33,17 @@ from models.state import (
 
 
 def queue_reason(e: Endpoint, now: int, why: int) -> None:
-    """Why what is queued on streams waits, given what the writing thread does."""
+    """Why what is queued on streams waits, given what the writing thread does.
+
+    Its readings are also what binds the stack, as time: STREAM_WINDOW runs while only streams without window have data.
+    """
     h = e.h2
     if h.turn_len and h.window <= 0:
         why = CONNECTION_WINDOW
     elif why == CPU and h.turn_len > 1:
         why = SCHEDULER
+    elif why == NOTHING and h.held:
+        why = STREAM_WINDOW
     switch(h.queue_clock, now, why)
 
 
@@ -64,12 +69,26 @@ def take_place(e: Endpoint, i: int, now: int) -> None:
     if s.active or s.queued == 0:
         return
     if s.window <= 0:
-        override(s.queued_clock, h.queue_clock, now, STREAM_WINDOW)
+        hold(e, s, now)
         return
-    override(s.queued_clock, h.queue_clock, now, NOTHING)
+    release(e, s, now)
     s.active = 1
     h.turn[(h.turn_head + h.turn_len) & (STREAMS - 1)] = i
     h.turn_len += 1
+
+
+def hold(e: Endpoint, s: Stream, now: int) -> None:
+    """The stream has something to send and no window."""
+    if s.queued_clock.why == NOTHING:
+        e.h2.held += 1
+        override(s.queued_clock, e.h2.queue_clock, now, STREAM_WINDOW)
+
+
+def release(e: Endpoint, s: Stream, now: int) -> None:
+    """It has a window."""
+    if s.queued_clock.why == STREAM_WINDOW:
+        e.h2.held -= 1
+        override(s.queued_clock, e.h2.queue_clock, now, NOTHING)
 
 
 def next_frame(e: Endpoint, now: int) -> int:
@@ -91,7 +110,7 @@ def next_frame(e: Endpoint, now: int) -> int:
         if s.window > 0:
             return data_frame(e, i, now)
         leave_line(e, s)
-        override(s.queued_clock, h.queue_clock, now, STREAM_WINDOW)
+        hold(e, s, now)
     return 0
 
 

@@ -381,6 +381,7 @@ class Http2(Record):
     waiting: Annotated[list[int], STREAMS]  # for admission
     waiting_head: int
     waiting_len: int
+    held: int  # streams that have something to send and no window
     queue_clock: Clock  # why what is queued on streams waits
     frame: Annotated[list[Frame], FRAMES]
     framed: int  # frames written ...

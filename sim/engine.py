@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, cast
 import numpy as np
 from numpy.typing import NDArray
 
+from models.ledger import NEVER
 from models.sources import resume
 from models.state import CAUSES, DRAWS, Endpoint, Link, Path
 from sim import loop
@@ -165,8 +166,16 @@ class Engine:
                 self.tick()
             elif status == loop.DONE:
                 break
-        self.drain("a")
-        self.drain("b")
+        self.finish()
+
+    def finish(self) -> None:
+        """The run is over: take all that has been read, also behind messages of other streams that have not."""
+        for name in ("a", "b"):
+            self.drain(name)
+            w = getattr(self.s, name).w
+            if w.layered:
+                left = range(w.drained, w.entered)
+                self.rows[name] += [self.take_messages(name, i, i + 1) for i in left if w.m[i & w.mask].t_read != NEVER]
 
     def messages(self, name: str) -> Rows:
         """All finished messages endpoint `name` sent."""

@@ -67,5 +67,4 @@ def run_simpy(engine: Engine, trace: Trace | None, processes: tuple[Callable[[An
     for process in processes:
         env.process(process(env, model))
     env.run(until=model.process)
-    engine.drain("a")
-    engine.drain("b")
+    engine.finish()

@@ -96,5 +96,4 @@ def run_traced(engine: Engine, trace: Trace) -> None:
             watch.sent()
         else:
             break
-    engine.drain("a")
-    engine.drain("b")
+    engine.finish()

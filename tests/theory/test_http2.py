@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from models.state import CAUSES, WRITER_CAUSES
 from sim import Run, simulate
 from sim.engine import PlainEngine
 from sim.scenario import Direction, Framing, Host, Http2, Network, Scenario, Workload
@@ -82,6 +83,30 @@ def test_settings_act_half_a_round_trip_late(lead_ms: int, late: bool) -> None:
     if late:
         assert held[0] == WINDOW // (SIZE + 5)  # the first that did not fit
         assert waited[held[0]] == 10 * MS  # the server's SETTINGS left when the connection was established, at 0
+
+
+def test_the_queue_clock_is_what_binds_the_stack_as_a_share_of_time() -> None:
+    """Of a second of 20 ms rounds, the stream's window binds all but the instants in which something is written."""
+    engine = PlainEngine(greedy(Http2(WINDOW, 1 << 24)), 0)
+    engine.s.until = 1_000 * MS
+    engine.run()
+    clock = engine.s.b.h2.queue_clock
+    shares = {cause: clock.ran[k] / (1_000 * MS) for k, cause in enumerate(CAUSES[:WRITER_CAUSES]) if clock.ran[k]}
+    assert shares.pop("stream_window") > 0.9
+    assert sum(shares.values()) < 0.05
+
+
+def test_a_run_cut_short_reports_what_was_read_behind_an_unread_message() -> None:
+    """The first message is large and its stream has no window; the small ones of the second stream have been read."""
+    trace = ((0, 60_000), *((k * MS, 100) for k in range(1, 9)))
+    s = greedy(Http2(2_000, 1 << 24))
+    s = replace(
+        s, workload=replace(s.workload, arrivals="trace", trace=trace, streams=2, messages=9), time_limit=30 * MS
+    )
+    for driver in ("loop", "simpy"):
+        run = simulate(s, driver=driver)  # type: ignore[arg-type]
+        assert run.messages["size"].tolist() == [100] * 4
+        assert run.undelivered == 5
 
 
 @pytest.mark.parametrize(("scheduler", "least", "most"), [("round-robin", 0, 5), ("fifo", 60, 1_000)])
