@@ -70,8 +70,8 @@ class LinkDraws:
 
     def __init__(self, direction: Direction, seed: int, name: str) -> None:
         self._direction = direction
-        self._loss = stream(seed, f"{name}/loss")
-        self._jitter = _in_blocks(_jitters(direction, stream(seed, f"{name}/jitter")))
+        self._loss = stream(seed, f"{name}/loss") if direction.loss > 0 else None
+        self._jitter = _in_blocks(_jitters(direction, seed, f"{name}/jitter"))
         self._spikes = _SpikeDraws(direction.spikes, "link", seed, f"{name}/spike")
         self._drawn = 0
         self.random = int(direction.loss > 0 or direction.jitter > 0 or self._spikes.on)
@@ -80,7 +80,7 @@ class LinkDraws:
     def fill(self, n: int) -> tuple[Ints, Ints, Ints]:
         """The next `n` packets' `lost` (0 or 1), extra delay `jitter` and `spike` (ns)."""
         lost = _zeros(n)
-        if self._direction.loss > 0:
+        if self._loss is not None:
             lost[:] = self._loss.random(n) < self._direction.loss
         jitter = self._jitter(n) if self._direction.jitter > 0 else _zeros(n)
         spike = self._spikes.fill(n)
@@ -95,8 +95,9 @@ def link_draws(direction: Direction, seed: int, name: str) -> LinkDraws:
     return LinkDraws(direction, seed, name)
 
 
-def _jitters(direction: Direction, rng: np.random.Generator) -> Iterator[Ints]:
+def _jitters(direction: Direction, seed: int, name: str) -> Iterator[Ints]:
     """Extra delays: U(0, jitter); exponential of mean `jitter`; or |N(0, jitter)|, whose mean is 0.8 `jitter`."""
+    rng = stream(seed, name)
     while True:
         if direction.jitter_law == "normal":
             unit = np.abs(rng.standard_normal(BLOCK))
@@ -112,9 +113,10 @@ class _SpikeDraws:
 
     def __init__(self, spikes: Spikes, where: str, seed: int, name: str) -> None:
         self._spikes = spikes
-        self._hit = stream(seed, f"{name}/hit")
-        self._length = stream(seed, f"{name}/length")
         self.on = spikes.where == where and spikes.probability > 0
+        if self.on:  # making a stream takes longer than a short run's draws from it
+            self._hit = stream(seed, f"{name}/hit")
+            self._length = stream(seed, f"{name}/length")
 
     def fill(self, n: int) -> Ints:
         if not self.on:

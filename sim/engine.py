@@ -20,8 +20,10 @@ from sim.draws import Messages
 from sim.errors import SimulationLimit
 from sim.plain import new
 from sim.scenario import Scenario
+from sim.view import cleared, view
 
 if TYPE_CHECKING:
+    from sim.compiled import States
     from sim.control import Control
 
 STAMPS = (
@@ -224,56 +226,27 @@ class PlainEngine(Engine):
         return loop.run(self.s, budget)
 
 
-class View:
-    """Attribute access to a NumPy record, so that set-up code runs on it as it does on plain objects."""
-
-    __slots__ = ("_record",)
-
-    def __init__(self, record: Any) -> None:
-        object.__setattr__(self, "_record", record)
-
-    def __getattr__(self, name: str) -> Any:
-        value = self._record[name]
-        if isinstance(value, np.void):
-            return View(value)
-        if isinstance(value, np.ndarray):
-            return ViewArray(value)
-        return int(value)
-
-    def __setattr__(self, name: str, value: int) -> None:
-        self._record[name] = value
-
-
-class ViewArray:
-    """The same for an array field."""
-
-    __slots__ = ("_array",)
-
-    def __init__(self, array: Any) -> None:
-        self._array = array
-
-    def __getitem__(self, i: int) -> Any:
-        value = self._array[i]
-        return View(value) if isinstance(value, np.void) else int(value)
-
-    def __setitem__(self, i: int, value: int) -> None:
-        self._array[i] = value
-
-
 class CompiledEngine(Engine):
     """The loop compiled by Numba, over one record."""
 
-    def __init__(self, scenario: Scenario, seed: int, keep: bool = True, luck: Luck | None = None) -> None:
+    def __init__(
+        self,
+        scenario: Scenario,
+        seed: int,
+        keep: bool = True,
+        luck: Luck | None = None,
+        memory: States | None = None,
+    ) -> None:
         from sim import compiled
 
-        self.states = compiled.allocate(1)
+        self.states = compiled.allocate(1) if memory is None else cleared(memory)
         self.entry = compiled.entry()
-        self.s = cast(Path, View(self.states[0]))
+        self.s = cast(Path, view(self.states, 0))
         super().__init__(scenario, seed, keep, luck)
 
     def ring(self, e: Endpoint) -> Any:
         """The NumPy array of e's message slots."""
-        return cast(Any, e.w.m)._array
+        return cast(Any, e.w.m).array
 
     def put_messages(self, e: Endpoint, at: int, block: tuple[Any, Any, Any]) -> None:
         """Write drawn messages into ring slots from `at` on."""
@@ -287,7 +260,7 @@ class CompiledEngine(Engine):
     def put_draws(self, l: Link, at: int, block: tuple[Any, Any, Any]) -> None:
         """Write drawn packet fates into ring slots from `at` on."""
         lost, jitter, spike = block
-        part = cast(Any, l.draw)._array[at : at + len(lost)]
+        part = cast(Any, l.draw).array[at : at + len(lost)]
         part["lost"] = lost
         part["jitter"] = jitter
         part["spike"] = spike

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -19,6 +19,9 @@ from sim.measure import by_size, overloaded, quantiles
 from sim.policy import PolicyFunction
 from sim.scenario import DEFAULT_MESSAGES, Policy, Scenario
 from sim.trace import Trace, run_traced
+
+if TYPE_CHECKING:
+    from sim.compiled import States
 
 Driver = Literal["auto", "simpy", "loop", "compiled"]
 
@@ -275,12 +278,12 @@ def driver_for(work: int) -> Driver:
     return "compiled" if work >= least else "loop"
 
 
-def make_engine(scenario: Scenario, seed: int, driver: str, keep: bool) -> Engine:
+def make_engine(scenario: Scenario, seed: int, driver: str, keep: bool, memory: States | None = None) -> Engine:
     """The engine that serves `driver`."""
     if driver == "compiled":
         from sim.engine import CompiledEngine
 
-        return CompiledEngine(scenario, seed, keep)
+        return CompiledEngine(scenario, seed, keep, memory=memory)
     return PlainEngine(scenario, seed, keep)
 
 
@@ -296,6 +299,7 @@ def simulate(
     trace: bool = False,
     processes: tuple[Process, ...] = (),
     policy: PolicyFunction | None = None,
+    memory: States | None = None,
 ) -> Run:
     """Run one replication.
 
@@ -304,12 +308,13 @@ def simulate(
     messages: keep every message with its stamps and causes (1,000 bytes each); without, what a summary needs (140).
     trace: also keep every packet and every event.
     policy: a function called with a `sim.tick.Tick` at every control tick, instead of the one the scenario names.
+    memory: for one short run after another, what `sim.compiled.allocate(1)` gave; a compiled run then works in there.
     Raises ScenarioError for a scenario that cannot run, SimulationLimit when a capacity is reached.
     """
     check_work(scenario)
     chosen = "simpy" if processes else choose(scenario, driver, trace)
     keep = messages or scenario.workload.kind == "request-response"
-    engine = make_engine(scenario, seed, chosen, keep)
+    engine = make_engine(scenario, seed, chosen, keep, memory)
     kept = Trace() if trace else None
     take_control(engine, policy)
     if chosen == "simpy":

@@ -23,6 +23,7 @@ from experiments.sweep.runner import JOBS_A_WORKER, Driver
 from sim.errors import Problem, ScenarioError, SimulationLimit
 
 if TYPE_CHECKING:
+    from sim.compiled import States
     from sim.run import Run
     from sim.scenario import Scenario
 
@@ -172,13 +173,15 @@ def simulate_batch(batch: Batch) -> Part:
     """Run the connections of a batch; one that meets a limit of the model is left out, and its words are kept."""
     from sim import simulate
 
+    memory = _memory(batch.driver)
     part = Part(batch.group)
     found: dict[str, list[Ints]] = {metric: [] for metric in METRICS}
     spread: list[Ints] = []
     for at in range(len(batch)):
         scenario = _scenario(batch, at)
         try:
-            run = simulate(scenario, seed_of(batch.seed, batch.first + at), driver=batch.driver, messages=False)
+            seed = seed_of(batch.seed, batch.first + at)
+            run = simulate(scenario, seed, driver=batch.driver, messages=False, memory=memory)
         except SimulationLimit as limit:
             part.limits.append(str(limit))
             continue
@@ -194,6 +197,15 @@ def simulate_batch(batch: Batch) -> Part:
         index, count = np.unique(np.concatenate(spread), return_counts=True)
         part.spread = index, count
     return part
+
+
+def _memory(driver: Driver) -> States | None:
+    """What the runs of a batch work in, one after another."""
+    if driver != "compiled":
+        return None
+    from sim.compiled import allocate
+
+    return allocate(1)
 
 
 def samples(run: Run) -> dict[str, Ints]:

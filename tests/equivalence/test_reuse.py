@@ -1,0 +1,20 @@
+"""A compiled run in memory that others have used gives what it gives in memory of its own."""
+
+import numpy as np
+import pytest
+
+from sim import simulate
+from sim.compiled import allocate
+from tests.equivalence.outcome import assert_same_outcome
+from tests.properties.scenarios import fixed
+
+
+@pytest.mark.timeout(600)  # the first one compiles, unless it has been done before
+def test_what_earlier_runs_left_changes_nothing():
+    memory = allocate(1)
+    memory.view(np.int64)[:] = 1
+    for n in range(30):
+        scenario = fixed(n)
+        assert_same_outcome(
+            simulate(scenario, n, driver="compiled"), simulate(scenario, n, driver="compiled", memory=memory)
+        )
