@@ -59,6 +59,8 @@ class Document:
         for stream in STREAMS:
             for key in _keys(says.get(stream)):
                 self._drop(stream, [old for old in SUPERSEDES.get(key, ()) if old not in says[stream]])
+        if "name" in _keys(says.get("policy")) and says["policy"]["name"] != self.at(("policy", "name")):
+            self._drop("policy", ["parameters", "source"])  # they were those of another policy
         self._merge(self.says, says, layer, written, ())
 
     def where(self, loc: Loc) -> str:
@@ -94,11 +96,11 @@ class Document:
                 return
             table = inner
 
-    def _drop(self, stream: str, keys: list[str]) -> None:
+    def _drop(self, table: str, keys: list[str]) -> None:
         for key in keys:
-            if isinstance(self.says.get(stream), dict):
-                self.says[stream].pop(key, None)
-                self.origin.pop((stream, key), None)
+            if isinstance(self.says.get(table), dict):
+                self.says[table].pop(key, None)
+                self.origin.pop((table, key), None)
 
     def _merge(self, table: Table, says: Table, layer: Layer, written: dict[Loc, Loc], at: Loc) -> None:
         for key, value in says.items():

@@ -29,6 +29,7 @@ GROUPS = (
     "compare",
     "canary",
     "sweep",
+    "control",
     "fleet",
     "choose",
     "sensitivity",

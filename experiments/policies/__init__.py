@@ -1,12 +1,14 @@
 """Policies that change settings while a run goes on, one a file, and where a scenario's policy comes from.
 
 A policy's name is that of its file and function, `rtt-threshold` being `rtt_threshold` in `rtt_threshold.py`; a user's
-own is FILE.py:FUNCTION. What it sees and may set is `sim.tick`.
+own is FILE.py:FUNCTION. Parameters may stand behind the name, `delay-target(delay=20ms)`, which makes a variant one
+value of a sweep's axis. What a policy sees and may set is `sim.tick`.
 """
 
 from __future__ import annotations
 
 import ast
+import re
 from dataclasses import replace
 from difflib import get_close_matches
 from importlib import resources
@@ -39,6 +41,27 @@ def title(name: str) -> str:
     return (ast.get_docstring(ast.parse(text(name))) or "").partition("\n")[0]
 
 
+def rows(name: str) -> str:
+    """The rows of the source a packaged policy is from; empty for our own."""
+    found = re.search(r"^Rows (.*) of the source\.$", ast.get_docstring(ast.parse(text(name))) or "", re.MULTILINE)
+    return found[1] if found else ""
+
+
+def called(policy: Policy) -> Policy:
+    """The policy with the parameters that stand behind its name among the others."""
+    from experiments.schema import parameters
+    from experiments.settings import value_of
+
+    name, bracket, inside = policy.name.partition("(")
+    if not bracket:
+        return policy
+    given = value_of("{" + inside.removesuffix(")") + "}") if inside.endswith(")") else None
+    if not isinstance(given, dict):
+        raise ScenarioError([Problem(policy.name, "its parameters cannot be read", f"write {name}(delay=20ms)")])
+    both = {**dict(policy.parameters), **dict(parameters(given))}
+    return replace(policy, name=name, parameters=tuple(sorted(both.items())))  # type: ignore[arg-type]
+
+
 def complete(policy: Policy, folder: Path) -> Policy | None:
     """The policy with its source; None for "none". ScenarioError when there is no such policy, or it does not load.
 
@@ -46,6 +69,7 @@ def complete(policy: Policy, folder: Path) -> Policy | None:
     """
     if policy.name == NONE:
         return None
+    policy = called(policy)
     if not policy.source:
         policy = replace(policy, source=_source(policy.name, folder))
     check_parameters(policy, resolve(policy))

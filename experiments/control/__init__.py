@@ -1,0 +1,1 @@
+"""Policies weighed against fixed settings: what to run (`arms`), how they stand (`standing`), what they did."""
