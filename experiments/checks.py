@@ -8,6 +8,8 @@ from __future__ import annotations
 from collections.abc import Callable, Collection
 from dataclasses import dataclass, field
 from difflib import get_close_matches
+from functools import lru_cache
+from itertools import pairwise
 
 from models.profiles import HOSTS
 from models.state import STREAMS
@@ -127,12 +129,17 @@ def _arrivals(c: Complaints, w: Workload, at: Path) -> None:
             c.add((*at, "stair_from"), "a step of load 0 never ends", "use factors above 0", (*at, "stair_to"))
         if w.stair_steps > messages:
             c.add((*at, "stair_steps"), f"{w.stair_steps} steps for {messages} messages", "at least one message a step")
-    if any(a < 0 for a, _ in w.trace) or any(b < a for (a, _), (b, _) in zip(w.trace, w.trace[1:], strict=False)):
+    if _backwards(w.trace):
         c.add((*at, "trace"), "times run backwards", "sort the pairs by time")
     if w.framing.kind == "plain" and any(size == 0 for _, size in w.trace):
         c.add(
             (*at, "trace"), "an empty message leaves nothing on a plain stream", "use framing.kind = 'grpc' or 'http2'"
         )
+
+
+@lru_cache(maxsize=8)  # all points of a sweep replay one recording
+def _backwards(trace: tuple[tuple[int, int], ...]) -> bool:
+    return any(a < 0 for a, _ in trace) or any(b < a for (a, _), (b, _) in pairwise(trace))
 
 
 def _reverse(c: Complaints, scenario: Scenario) -> None:

@@ -13,7 +13,7 @@ from contextlib import suppress
 from dataclasses import fields, is_dataclass
 from difflib import get_close_matches
 from functools import cache
-from typing import TYPE_CHECKING, Annotated, Any, Literal, TypeVar, Union, get_args, get_origin, get_type_hints
+from typing import TYPE_CHECKING, Annotated, Any, Literal, TypeVar, Union, cast, get_args, get_origin, get_type_hints
 
 from sim.errors import Problem, ScenarioError
 from sim.scenario import Direction, Scenario
@@ -211,18 +211,26 @@ def build(cls: type[T], model: object) -> T:
     """Turn a validated model back into the plain dataclass it was made from."""
     if isinstance(model, cls):
         return model
-    hints = get_type_hints(cls)
     values: dict[str, Any] = {}
-    for field in fields(cls):  # type: ignore[arg-type]
-        value = getattr(model, field.name)
-        inner = next((a for a in (hints[field.name], *get_args(hints[field.name])) if is_dataclass(a)), None)
+    for name, inner in _inner_classes(cast(Any, cls)):
+        value = getattr(model, name)
         if inner is None or value is None:
-            values[field.name] = value
+            values[name] = value
         elif isinstance(value, tuple):
-            values[field.name] = tuple(build(inner, entry) for entry in value)  # type: ignore[arg-type]
+            values[name] = tuple(build(inner, entry) for entry in value)
         else:
-            values[field.name] = build(inner, value)  # type: ignore[arg-type]
+            values[name] = build(inner, value)
     return cls(**values)
+
+
+@cache
+def _inner_classes(cls: Any) -> list[tuple[str, Any]]:
+    """Its fields, each with the dataclass that it holds, or holds several of."""
+    hints = get_type_hints(cls)
+    return [
+        (f.name, next((a for a in (hints[f.name], *get_args(hints[f.name])) if is_dataclass(a)), None))
+        for f in fields(cls)
+    ]
 
 
 def reader(loc: Loc) -> tuple[Callable[[object], Any], Quantity | str | None, type]:

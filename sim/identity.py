@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 import hashlib
 import json
-from functools import cache
+from functools import cache, lru_cache
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
@@ -20,6 +20,7 @@ def trace_hash(trace: tuple[tuple[int, int], ...]) -> str:
     return hashlib.sha256(repr(trace).encode()).hexdigest()
 
 
+@lru_cache(maxsize=1024)  # every run of a point asks
 def scenario_hash(scenario: Scenario) -> str:
     """SHA-256 (hex, 16 characters) of the scenario's canonical JSON.
 
@@ -42,6 +43,7 @@ def scenario_hash(scenario: Scenario) -> str:
     return hashlib.sha256(text.encode()).hexdigest()[:16]
 
 
+@cache
 def package_version() -> str:
     """The installed distribution's version."""
     try:

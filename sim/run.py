@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from functools import cached_property
+from functools import cached_property, lru_cache
 from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
@@ -235,13 +235,18 @@ def messages_of(scenario: Scenario) -> int:
     return max(1, int(size_of(scenario) * clients))
 
 
+@lru_cache(maxsize=8)  # all runs of a sweep replay one recording
+def _mean_size(trace: tuple[tuple[int, int], ...]) -> int:
+    return sum(size for _, size in trace) // len(trace)
+
+
 def work_of(scenario: Scenario) -> int:
     """Messages or full segments of a run, whichever are more: what its length depends on."""
     w = scenario.workload
     if w.kind == "request-response":
         size = sum(w.pieces) + sum(w.reply)
     elif w.trace:
-        size = sum(size for _, size in w.trace) // len(w.trace)
+        size = _mean_size(w.trace)
     else:
         size = sum(w.sizes) // len(w.sizes) if w.sizes else w.size
     messages = messages_of(scenario)

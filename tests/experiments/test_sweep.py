@@ -21,6 +21,7 @@ from experiments.sweep.result import Result
 from experiments.sweep.runner import run_jobs
 from experiments.sweep.store import Store, default_store
 from sim.errors import ScenarioError
+from sim.run import messages_of
 from sim.scenario import Scenario
 from tests.experiments.fake import measure
 from tests.experiments.small_sweep import SWEEP, load, plan_of, run
@@ -112,6 +113,14 @@ def test_an_unknown_sweep_is_told_which_there_are():
     with pytest.raises(ScenarioError, match="frontier"):
         load_sweep("no-such-sweep")
     assert "frontier" in packaged()
+
+
+def test_the_sweep_that_speed_is_measured_by_has_the_size_it_is_named_for():
+    sweep = load_sweep("buffers")
+    (panel,) = sweep.panels
+    buffers = {(p["workload.framing.buffer"], p["server.sndbuf"]) for p in panel.points}
+    assert (len(buffers), panel.size, sweep.replications) == (12, 12 * 2 * 6, 20)
+    assert sum(messages_of(point.scenario) for point in make_plan(sweep).points) * 20 == 57_600_000
 
 
 def test_the_command_line_fixes_axes():
