@@ -1,4 +1,4 @@
-"""The command `fleet`: many connections, each with conditions of its own."""
+"""The commands `fleet`, many connections, each with conditions of its own, and `fit-fleet`, laws for them."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated
 import cyclopts
 
 from experiments.cli import progress
-from experiments.cli.common import LIMIT, OK, Driver, Json, Settings, say_json
+from experiments.cli.common import LIMIT, OK, Driver, Json, Settings, say, say_json
 from experiments.cli.sweep import Positive, Whole, on_cluster
 
 if TYPE_CHECKING:
@@ -22,8 +22,9 @@ if TYPE_CHECKING:
 
 
 def register(app: cyclopts.App) -> None:
-    """Add the command to the application."""
+    """Add the commands to the application."""
     app.command(fleet)
+    app.command(fit_fleet)
 
 
 @cyclopts.Parameter(name="*")
@@ -80,6 +81,20 @@ def fleet(file: str, /, *, out: Path | None = None, options: Options = DEFAULTS)
         if files:
             console.print("  ".join(map(str, files)), soft_wrap=True)
     return LIMIT if total.limits else OK
+
+
+def fit_fleet(table: Path, /) -> None:
+    """Fit a law to each column of a table of connections and print them, for a fleet file to name by `laws`.
+
+    Parameters
+    ----------
+    table
+        A CSV file whose header names scenario keys, as a fleet's `table`.
+    """
+    from experiments.fleet.fit import fitted
+    from experiments.fleet.table import read_table
+
+    say(fitted(read_table(table)))
 
 
 def _simulated(the_fleet: Fleet, options: Options) -> Total:

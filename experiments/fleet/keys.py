@@ -69,6 +69,10 @@ class Key:
         """A value in base units as a file could give it."""
         return f"{value}{self.unit.base}" if isinstance(self.unit, Quantity) else value
 
+    def exactly(self, value: Any) -> object:
+        """The same, in the largest unit that gives a whole number."""
+        return self.unit.format(value) if isinstance(self.unit, Quantity) else value
+
     def text(self, value: Any) -> str:
         """A value in base units, to three digits, for people."""
         if self.unit == "probability":

@@ -28,6 +28,14 @@ workload.messages = 1500
 client.nodelay = [true, false]
 workload.load = [1, 4]
 """
+FLEET = """
+base = "one-way-512"
+connections = 40
+[set]
+workload.messages = 50
+[draw]
+network.rtt = { law = "uniform", from = "5ms", to = "90ms" }
+"""
 
 Row = tuple[object, ...]
 
@@ -162,6 +170,21 @@ def test_a_worker_with_another_model_or_none_is_refused(cluster: Cluster, tmp_pa
     code, complaint = swept(tmp_path, "store", "--cluster", cluster.address)
     assert (code, rows(tmp_path / "store")) == (3, [])
     assert "install this Tinygram on every worker" in complaint
+
+
+def test_a_fleet_is_the_same_on_a_cluster(cluster: Cluster, tmp_path: Path) -> None:
+    cluster.worker()
+    (tmp_path / "fleet.toml").write_text(FLEET)
+    command = [*TINYGRAM, "fleet", "fleet.toml", "--driver", "loop", "--json"]
+    local, remote = (
+        subprocess.run(
+            [*command, *options], cwd=tmp_path, env=os.environ | {"PYTHONPATH": str(ROOT)}, text=True,
+            stdout=subprocess.PIPE, check=True, timeout=120,
+        ).stdout
+        for options in (("--workers", "1"), ("--cluster", cluster.address))
+    )  # fmt: skip
+    assert json.loads(local)["connections"] == 40
+    assert local == remote
 
 
 def test_mistakes_are_exit_code_2_and_words(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys) -> None:

@@ -313,6 +313,23 @@ def test_a_fitted_file_gives_laws_and_the_fleet_file_has_the_last_word(tmp_path:
     }
 
 
+def test_laws_fitted_to_a_table_draw_its_columns_again(tmp_path: Path, capsys: pytest.CaptureFixture[str]):
+    rng = np.random.default_rng(3)
+    rtt = np.round(np.exp(rng.standard_normal(400)) * 40, 3)
+    rows = [f"{value}ms,{'true' if i % 4 else 'false'},{1 + i % 2}" for i, value in enumerate(rtt)]
+    (tmp_path / "clients.csv").write_text("\n".join(["network.rtt,client.nodelay,weight", *rows]))
+    assert main(["fit-fleet", str(tmp_path / "clients.csv")]) == 0
+    (tmp_path / "laws.toml").write_text(capsys.readouterr().out)
+    fleet = fleet_of(tmp_path, 'laws = "laws.toml"\n' + SMALL)
+    drawn, nodelay = Drawing(fleet).draw(0, 20_000).columns
+    weight = np.array([1 + i % 2 for i in range(400)])
+    for at in np.quantile(rtt, [0.1, 0.5, 0.9]):
+        expected = weight[rtt <= at].sum() / weight.sum()
+        assert abs(np.mean(np.array(drawn) <= at * 1e6) - expected) < 0.03
+    assert rtt.min() * 1e6 * 0.999 <= min(drawn) <= max(drawn) <= rtt.max() * 1e6 * 1.001
+    assert abs(np.mean(nodelay) - weight[np.arange(400) % 4 != 0].sum() / weight.sum()) < 0.02
+
+
 # ---- the command -----------------------------------------------------------------------------------------------------
 
 
