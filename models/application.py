@@ -14,7 +14,6 @@ from models.clocks import NOTHING, begin_write_wait, end_write_wait, switch
 from models.constants import ON_IDLE, ON_RETURN, STEP_NEXT, STEP_SEND, STEP_STALLED
 from models.cpu import cold, work
 from models.framer import next_write, settle, thread_reason
-from models.http2_reading import alive_timer
 from models.send_queue import sendmsg
 from models.sources import enter_due, schedule_next
 from models.state import ADMISSION, CPU, INF, SENDER_SPIKE, SNDBUF, WRITE_QUOTA, Endpoint, Link, Writer
@@ -83,13 +82,10 @@ def wake_writer(e: Endpoint, now: int) -> None:
 
 
 def flush_timer(e: Endpoint, l: Link, now: int) -> None:
-    """The buffer has waited long enough; on an HTTP/2 connection with streams, its own timer."""
+    """The buffer has waited long enough."""
     w = e.w
-    if w.layered:
-        alive_timer(e, now)
-    else:
-        w.flush_at = INF
-        w.flush_due = 1
+    w.flush_at = INF
+    w.flush_due = 1
     if w.busy == 0:
         run_writer(e, l, now)
 

@@ -70,7 +70,8 @@ def take_buffer(e: Endpoint) -> int:
     w.frame_room = 0
     w.since_flush = 0
     w.flush_due = 0
-    w.flush_at = INF
+    if w.flush == ON_TIMER:
+        w.flush_at = INF
     return start_call(e, n, 0)
 
 

@@ -12,7 +12,7 @@ Sources: RFC 9113, 5.2, 6.5.2 and 6.9; grpc-go `flowcontrol.go` (`trInFlow`, `in
 
 from __future__ import annotations
 
-from models.constants import FRAME_SETTINGS, FRAME_WINDOW_UPDATE, STREAM_ENDED, STREAM_OPEN
+from models.constants import FRAME_HEADERS, FRAME_SETTINGS, FRAME_WINDOW_UPDATE, STREAM_ENDED, STREAM_OPEN
 from models.http2_frames import UNCHANGED, put_control
 from models.http2_senders import admit
 from models.http2_turns import queue_reason, take_place
@@ -42,7 +42,7 @@ def return_connection_credit(e: Endpoint) -> None:
 
 
 def connection_read(e: Endpoint, n: int) -> None:
-    """n bytes of DATA have been read."""
+    """n bytes of DATA count as read on the connection."""
     h = e.h2
     if h.connection_window == 0:
         return
@@ -53,14 +53,15 @@ def connection_read(e: Endpoint, n: int) -> None:
 
 
 def stream_read(e: Endpoint, i: int, n: int, ends: int) -> None:
-    """n of them belong to stream i, whose credit comes back unless it has ended."""
+    """n bytes count as read on stream i, whose credit comes back; its end is answered instead."""
     h = e.h2
     s = h.stream[i]
-    if h.stream_window == 0:
-        return
     if ends:
+        put_control(e, FRAME_HEADERS, i, 0, 0)
         s.unsent = 0
         s.granted = h.stream_window
+        return
+    if h.stream_window == 0:
         return
     s.unsent += n
     s.granted -= n

@@ -1,8 +1,8 @@
 """What an end does with the HTTP/2 frames it has read.
 
-The transport reads the socket as the host's reader says and acts on every frame that is complete: DATA is counted and
-its credit returned, WINDOW_UPDATE and SETTINGS act at once, a PING is answered by its ACK, SETTINGS by theirs. What
-this makes it write goes out through the same writer, write buffer and TCP as data of its own.
+The transport acts on every frame that is complete: DATA is counted, WINDOW_UPDATE and SETTINGS act at once, a PING is
+answered by its ACK, SETTINGS by theirs. What this makes it write goes out through the same writer, write buffer and
+TCP as data of its own.
 
 The end of a stream is answered by a HEADERS frame: of a server the trailers, of a client the next call's.
 
@@ -46,7 +46,8 @@ def take_frames(e: Endpoint, peer: Endpoint, now: int) -> None:
             break
         theirs.taken += 1
         act(e, peer, f, now)
-    watch(e, now)
+    if h.keepalive:
+        h.alive_at = now + h.keepalive
 
 
 def act(e: Endpoint, peer: Endpoint, f: Frame, now: int) -> None:
@@ -70,28 +71,30 @@ def act(e: Endpoint, peer: Endpoint, f: Frame, now: int) -> None:
 
 
 def data_read(e: Endpoint, i: int, n: int, ends: int, now: int) -> None:
-    """A DATA frame: count it, probe, give back credit; before a probe whatever the connection is owed."""
+    """A DATA frame: count it, probe, give back credit; before a probe whatever the connection is owed.
+
+    An application of its own (`models.http2_consumer`) reads later, and the stream's credit and its end wait for that.
+    """
+    h = e.h2
     probe = wants_probe(e, n, now)
-    connection_read(e, n)
+    if h.apart == 0 or h.credit_on_read == 0:
+        connection_read(e, n)
     if probe:
         return_connection_credit(e)
         put_control(e, FRAME_PING, -1, PING_BDP, 0)
-    stream_read(e, i, n, ends)
-    if ends:
-        put_control(e, FRAME_HEADERS, i, 0, 0)
+    if h.apart:
+        h.unread += n
+        h.stream[i].unread += n
+        h.stream[i].ended = ends
+    else:
+        stream_read(e, i, n, ends)
 
 
-def watch(e: Endpoint, now: int) -> None:
-    """Something was read: the connection lives, the next keepalive PING is a whole period away."""
-    if e.h2.keepalive:
-        e.w.flush_at = now + e.h2.keepalive
-
-
-def alive_timer(e: Endpoint, now: int) -> None:
+def alive(e: Endpoint, now: int) -> None:
     """Nothing was read for so long: ask whether the peer is there."""
     h = e.h2
-    e.w.flush_at = INF
+    h.alive_at = INF
     if h.keepalive:
         if now - h.heard_at >= h.keepalive:
             put_control(e, FRAME_PING, -1, PING_ALIVE, 0)
-        e.w.flush_at = now + h.keepalive
+        h.alive_at = now + h.keepalive

@@ -27,7 +27,6 @@ from models.state import (
     Endpoint,
     Message,
     Packet,
-    Reader,
 )
 
 NEVER = -1
@@ -111,10 +110,10 @@ def in_order(src: Endpoint, rcv_nxt: int, hole: int, now: int) -> None:
         w.ordered += 1
 
 
-def close_ledger(src: Endpoint, r: Reader, m: Message, now: int) -> None:
-    """The read that took the message's last byte has returned."""
-    slept = max(0, r.runnable - m.t_ord)
+def close_ledger(m: Message, runnable: int, reads: int, now: int) -> None:
+    """The read that took the message's last byte has returned; the application could have read from `runnable` on."""
+    slept = max(0, runnable - m.t_ord)
     m.x[READER] += slept
     m.x[CPU] += now - m.t_ord - slept
     m.t_read = now
-    m.read_no = r.reads
+    m.read_no = reads

@@ -6,16 +6,14 @@ A slow one pauses after every read. One read() takes all there is, up to `size`.
 
 from __future__ import annotations
 
-from models.application import run_writer
-from models.clocks import on_wire
 from models.constants import REPLIES, REQUESTS
 from models.cpu import timer_wake_ns, work
 from models.delayed_ack import ack_on_read, release_socket, set_quickack
-from models.http2_reading import take_frames
-from models.ledger import NEVER, close_ledger
+from models.delivery import ALL, deliver
+from models.http2_consumer import transport_has_read
 from models.receive_queue import tcp_copy_received
 from models.sources import reply_read, request_read
-from models.state import INF, Endpoint, Link, Writer
+from models.state import INF, Endpoint, Link
 
 
 def next_poll(e: Endpoint, t: int) -> int:
@@ -71,30 +69,6 @@ def read_again(e: Endpoint, now: int) -> None:
         r.waiting = 1
 
 
-def deliver(e: Endpoint, peer: Endpoint, now: int) -> int:
-    """Messages of `peer` whose last byte has been read; returns how many."""
-    w = peer.w
-    n = 0
-    while w.done < w.ordered:
-        m = w.m[on_wire(w, w.done)]
-        if m.end > e.copied_seq:
-            break
-        close_ledger(peer, e.r, m, now)
-        w.done += 1
-        n += 1
-    if w.layered:
-        retire(w)
-    if n and w.starved:
-        w.need = 1
-    return n
-
-
-def retire(w: Writer) -> None:
-    """Messages of several streams are read in another order than they were called: slots go back in the ring's."""
-    while w.retired < w.entered and w.m[w.retired & w.mask].t_read != NEVER:
-        w.retired += 1
-
-
 def read(e: Endpoint, l: Link, peer: Endpoint, now: int) -> None:
     """A read() returns: copy, acknowledge if that is due, deliver messages, go on."""
     r = e.r
@@ -109,11 +83,9 @@ def read(e: Endpoint, l: Link, peer: Endpoint, now: int) -> None:
     release_socket(e, l, now)
     if r.quickack:
         set_quickack(e, l, now, 1 if r.quickack == 1 else 0)
-    got = deliver(e, peer, now)
+    got = 0 if e.h2.apart else deliver(e, peer, r.runnable, now, ALL)
     if e.w.layered:
-        take_frames(e, peer, now)
-        if e.w.busy == 0:
-            run_writer(e, l, now)
+        transport_has_read(e, l, peer, now)
     if e.host.deliver_ns or e.host.read_byte_ps:
         work(e.host, now, got * e.host.deliver_ns + n * e.host.read_byte_ps // 1000)
     read_again(e, now)

@@ -351,6 +351,8 @@ class Stream(Record):
     due_clock: Clock  # own reasons of what is due; NOTHING: the application's reason
     queued_clock: Clock  # own reasons of what is queued; NOTHING: the reason of the whole queue
     # receiving
+    unread: int  # bytes the transport has, and an application apart has not yet read
+    ended: int  # 1: and the end of the stream
     unsent: int  # bytes read and not yet given back in a WINDOW_UPDATE
     granted: int  # bytes the peer may still send
 
@@ -411,6 +413,16 @@ class Http2(Record):
     bandwidth: int  # highest so far, bytes per second
     keepalive: int  # PING when nothing was read for so long; 0 = never
     heard_at: int
+    alive_at: int
+    # the application that reads
+    apart: int  # 1: at instants of its own, behind the transport
+    credit_on_read: int  # 1: the connection's credit comes back when it has read, too
+    unread: int  # bytes, of all streams
+    every: int  # it reads at multiples of this; 0 = when there is something
+    pause: int  # ns after every message
+    start: int  # not before
+    free_at: int  # its latest pause ends
+    read_at: int
     # counters
     updates: int  # WINDOW_UPDATE frames written
     pings: int

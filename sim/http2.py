@@ -11,7 +11,7 @@ from models.clocks import NOTHING
 from models.constants import BDP_CORE, BDP_GO, BDP_JAVA, BDP_OFF, FRAME_SETTINGS, FRAME_WINDOW_UPDATE
 from models.http2_credit import DEFAULT_WINDOW, UNLIMITED
 from models.http2_frames import UNCHANGED, put_control
-from models.state import Endpoint, Path
+from models.state import INF, Endpoint, Path
 from sim.framing import set_framing, workloads
 from sim.scenario import Host, Http2, Scenario, Workload
 
@@ -83,8 +83,22 @@ def announce(e: Endpoint, own: Http2) -> None:
 
 def begins_at(e: Endpoint, opened: int, host: Host) -> None:
     """Work begins when the connection is established, which may be before time 0."""
-    e.w.flush_at = e.h2.heard_at = e.delivered_at
+    h = e.h2
+    e.w.flush_at = h.alive_at = h.heard_at = e.delivered_at
     e.host.app_busy = e.host.active_at = opened
     e.rack_mstamp = opened
-    if host.read_start == 0:
-        e.r.start = opened
+    set_application(e, host)
+    e.r.start = opened
+    e.r.pause = e.r.every = 0
+
+
+def set_application(e: Endpoint, host: Host) -> None:
+    """The transport reads the socket at once; an application that does not reads from the transport."""
+    h = e.h2
+    h.every = e.r.every
+    h.pause = e.r.pause
+    h.start = host.read_start
+    h.apart = 1 if h.every or h.pause or h.start else 0
+    h.credit_on_read = 1 if host.http2.connection_credit == "read" else 0
+    h.free_at = h.start
+    h.read_at = INF

@@ -13,6 +13,7 @@ from models.cpu import cold
 from models.delayed_ack import compressed_ack_timer, delack_timer
 from models.holds import blame
 from models.http2_application import sender_event
+from models.http2_consumer import http2_timer
 from models.link import link_pop, to_backlog
 from models.output import pacing_timer, push_pending
 from models.qdisc import qdisc_dequeue
@@ -160,6 +161,8 @@ def fire_at(e: Endpoint, out: Link, peer: Endpoint, way: Link, now: int, k: int)
         pacing_timer(e, out, now, FREED_PACING)
     elif k == QDISC:
         transmit_completed(e, out, now)
+    elif e.w.layered:
+        http2_timer(e, out, peer, now)
     else:
         flush_timer(e, out, now)
 

@@ -58,6 +58,7 @@ class Http2:
     connection_window: Size = 0  # its whole connection window, announced as a WINDOW_UPDATE; 0 = no connection window
     update_share: Factor = 0.25  # WINDOW_UPDATE when this share of a window was read (1/4 grpc-go; 1/2 C-core, Netty)
     update_bytes: Size = 0  # instead: so many bytes, or what doubles the peer's window (4 KiB x/net); 0 = by share
+    connection_credit: Literal["receipt", "read"] = "receipt"  # the connection's credit comes back when received | read
     max_streams: int = 0  # SETTINGS_MAX_CONCURRENT_STREAMS it announces; 0 = not sent, unlimited
     assumed_streams: int = 0  # streams it opens until the peer's SETTINGS come (100 grpc-go, x/net); 0 = unlimited
     scheduler: Literal["round-robin", "fifo"] = "round-robin"  # a stream sends a frame in turn | until it has to wait

@@ -93,6 +93,7 @@ def stacks(draw: st.DrawFn) -> Http2:
         connection_window=window,
         update_share=draw(st.sampled_from([0.25, 0.5])),
         update_bytes=draw(st.sampled_from([0, 4_096])),
+        connection_credit=draw(st.sampled_from(["receipt", "read"])),
         max_streams=draw(st.sampled_from([0, 100])),
         assumed_streams=draw(st.sampled_from([0, 100])),
         scheduler=draw(st.sampled_from(["round-robin", "fifo"])),

@@ -113,6 +113,38 @@ def test_frames_never_exceed_either_window_or_the_largest_frame() -> None:
     assert min(f.value for f in on_connection) >= WINDOW // 4
 
 
+SLOW = {"reader": "slow", "read_pause": 5 * MS}
+
+
+def slow(stack: Http2, **reader: Any) -> Scenario:
+    """A greedy sender and an application that takes a message every 5 ms."""
+    s = scenario(stack, stack, quota=65_536, arrivals="greedy", size=10_000, messages=60)
+    return replace(s, client=replace(s.client, **(SLOW | reader)))
+
+
+def test_a_slow_application_closes_the_window_of_its_stream_and_not_tcps() -> None:
+    run = simulate(slow(Http2(WINDOW, 1 << 24)), driver="loop")
+    steps = np.diff(run.messages["read_ns"][20:])
+    assert (steps == 5 * MS).all()
+    assert run.totals["stream_window"] > 0 < run.totals["reader"]
+    assert run.totals["rwnd"] == run.totals["connection_window"] == 0
+
+
+def test_the_connections_credit_comes_back_on_receipt_or_when_the_application_has_read() -> None:
+    receipt, read = (
+        simulate(slow(Http2(1 << 24, WINDOW, connection_credit=when)), driver="loop")  # type: ignore[arg-type]
+        for when in ("receipt", "read")
+    )
+    assert receipt.totals["connection_window"] < read.totals["connection_window"]
+    assert receipt.totals["reader"] > 2 * read.totals["reader"]  # what is not held back lies in the transport
+
+
+def test_a_polling_application_reads_at_its_instants_and_a_message_larger_than_the_window_arrives() -> None:
+    run = simulate(slow(Http2(4_000, WINDOW), reader="polling", read_pause=0, read_every=25 * MS), driver="loop")
+    assert (run.messages["read_ns"] % (25 * MS) == 0).all()
+    assert run.undelivered == 0
+
+
 def test_a_stream_that_waits_for_quota_does_not_hold_up_the_others() -> None:
     """A burst fills the first stream's window and quota; the second stream's message goes at once."""
     stack = Http2(2_000, WINDOW)

@@ -217,6 +217,7 @@ def stack(pick: Pick) -> Http2:
         connection_window=connection,
         update_share=pick([0.25, 0.5, 1.0]),
         update_bytes=pick([0, 0, 4_096]),
+        connection_credit=pick(["receipt", "read"]),
         max_streams=pick([0, 0, FEWEST_ADMITTED]),
         assumed_streams=pick([0, 2]),
         scheduler=pick(["round-robin", "fifo"]),

@@ -1,0 +1,33 @@
+"""A message is delivered: the application has read its last byte, and its slot can be used again."""
+
+from __future__ import annotations
+
+from models.clocks import on_wire
+from models.ledger import NEVER, close_ledger
+from models.state import INF, Endpoint, Writer
+
+ALL = INF
+
+
+def deliver(e: Endpoint, peer: Endpoint, runnable: int, now: int, most: int) -> int:
+    """Up to `most` messages of `peer` that e holds entirely; its application could have read from `runnable` on."""
+    w = peer.w
+    n = 0
+    while w.done < w.ordered and n < most:
+        m = w.m[on_wire(w, w.done)]
+        if m.end > e.copied_seq:
+            break
+        close_ledger(m, runnable, e.r.reads, now)
+        w.done += 1
+        n += 1
+    if w.layered:
+        retire(w)
+    if n and w.starved:
+        w.need = 1
+    return n
+
+
+def retire(w: Writer) -> None:
+    """Messages of several streams are read in another order than they were called: slots go back in the ring's."""
+    while w.retired < w.entered and w.m[w.retired & w.mask].t_read != NEVER:
+        w.retired += 1
