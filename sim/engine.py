@@ -43,7 +43,7 @@ LIMITS = {
     4: "more than 8,191 received segments are unread",
     6: "more than 65,534 HTTP/2 frames are written and not yet read",
     7: "more than 4,094 HTTP/2 control frames wait to be written",
-    5: "more than 255 separate holes in the out-of-order queue",
+    5: "more than 2,047 separate holes in the out-of-order queue",
 }
 
 Rows = NDArray[Any]

@@ -9,6 +9,7 @@ import numpy as np
 from experiments.reproduce.measuring import LAN, MS, NAGLE, Measure, cause, hold, latency, over, p, runs
 from experiments.reproduce.rows import Finding, Value, row
 from experiments.statistics import Estimate
+from models.stacks import STACKS
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -16,6 +17,7 @@ if TYPE_CHECKING:
     from sim import Run
 
 STREAM = "seed-nodelay-128B"
+FULL = "full-link"
 GENERATOR = "seed-jitter-spikes"
 PREFIX, FRAME_HEADER, MAX_FRAME = 5, 9, 16_384
 
@@ -98,6 +100,16 @@ def the_experiment() -> Finding:
     return Finding("HOLDS", reason, values)
 
 
+@row("2.07", "claim", "gRPC inherits the system's default, usually off, unless SetNoDelay is called")
+def default_nodelay() -> Finding:
+    values = tuple(
+        Value(f"{name}: TCP_NODELAY by default", "on" if STACKS[name].at("")["nodelay"].value else "off")
+        for name in ("grpc-go", "grpc-java", "c-core", "node", "nginx", "envoy", "plain")
+    )
+    reason = "Go sets it on every connection, and so does every other gRPC stack; plain sockets alone have Nagle on."
+    return Finding("REFUTED", reason, values)
+
+
 @row(
     "2.08",
     "experiment",
@@ -176,6 +188,55 @@ def framing_is_the_same() -> Finding:
 # ---- 2.3 back-pressure -----------------------------------------------------------------------------------------------
 
 
+WATER_MARKS = ("policy.name=water-marks", "policy.every=20ms", "workload.framing.quota=256KiB")
+
+
+@row(
+    "2.12",
+    "mechanism",
+    "Above a high water mark of 64 KB a Netty channel is not writable",
+    "low mark 32 KiB; the sender obeys",
+)
+def water_marks() -> Finding:
+    free, marked = runs(FULL, WATER_MARKS[2], seeds=3), runs(FULL, *WATER_MARKS, seeds=3)
+    values = (
+        Value("without marks: P50", over(free, latency("p50")), "ms"),
+        Value("with marks: P50", over(marked, latency("p50")), "ms"),
+        Value("with marks: most that was queued at a tick", over(marked, most_queued), "KiB"),
+    )
+    return Finding(
+        "HOLDS", "and below the low mark, 32 KiB, it is writable again. The marks advise; nothing is cut.", values
+    )
+
+
+def most_queued(run: Run) -> float:
+    """The most the stack had queued at any control tick, KiB."""
+    assert run.ticks is not None
+    return float(run.ticks["queued"].max()) / 1024
+
+
+@row(
+    "2.13",
+    "mechanism",
+    "On overflow frames are cut into pieces of at most SO_SNDBUF, usually 212,992 bytes",
+    "64 and 512 KiB",
+)
+def pieces_of_sndbuf() -> Finding:
+    def header_bytes(sndbuf: str) -> Estimate:
+        found = runs(FULL, "workload.size=64KiB", "workload.messages=150", f"server.sndbuf={sndbuf}", seeds=1)
+        return over(found, lambda run: run.server.write_bytes / len(run.messages) - 65_536 - PREFIX)
+
+    values = tuple(
+        Value(f"SO_SNDBUF {size}: bytes of frame headers of a 64 KiB message", header_bytes(size), "B")
+        for size in ("64KiB", "512KiB")
+    )
+    reason = (
+        "frames are cut at 16 KiB, whatever the send buffer; 212,992 is UDP's default. A full one takes part of a "
+        "write, and the rest follows when there is room."
+    )
+    return Finding("REFUTED", reason, values)
+
+
 @row(
     "2.14",
     "claim",
@@ -236,6 +297,46 @@ def rtt_jitter() -> Finding:
 def spread(run: Run) -> float:
     """Standard deviation of the time from transmission to arrival, ms."""
     return float((run.messages["arrived_ns"] - run.messages["sent_ns"]).std()) / MS
+
+
+@row("2.18", "report", "States: low, overflow, ACKs pile up, RTT rises", "Netty's marks, 64 and 32 KiB, on a full link")
+def states() -> Finding:
+    marked = runs(FULL, *WATER_MARKS, seeds=3)
+    levels = {"above the high mark": (65_536, 1 << 40), "between": (32_768, 65_536), "below the low mark": (0, 32_768)}
+    values = tuple(
+        Value(f"{name}: share of the time", over(marked, share_of_ticks(*bounds)), "%")
+        for name, bounds in levels.items()
+    )
+    condition = "overflow means the high mark; ACKs do not pile up, the network's queue makes the RTT long"
+    return Finding(
+        "HOLDS IF", "the marks make a relay with hysteresis between two levels.", values, condition=condition
+    )
+
+
+def share_of_ticks(low: int, high: int) -> Measure:
+    """Percent of control ticks that found from `low` to below `high` bytes queued."""
+
+    def share(run: Run) -> float:
+        assert run.ticks is not None
+        queued = run.ticks["queued"]
+        return float(((queued >= low) & (queued < high)).mean()) * 100
+
+    return share
+
+
+@row("2.19", "mechanism", "HTTP/2 flow control and TCP's windows are coupled queues", "100 Mbit/s, RTT 50 ms, grpc-go")
+def coupled() -> Finding:
+    base = ("network.rate=100Mbit/s", "network.rtt=50ms", "workload.messages=6000")
+    small = ("client.http2.stream_window=65535B", "client.http2.connection_window=65535B")
+    cases = {"windows of 65,535 B": small, "SO_SNDBUF 64 KiB": (), "neither": ("server.sndbuf=auto",)}
+    values = []
+    for name, settings in cases.items():
+        found = runs(FULL, *base, *settings, seeds=1)
+        spent = {cause: ns for cause, ns in found[0].summary()["ledger_ns"].items() if ns}
+        most = max(spent, key=lambda cause: spent[cause])
+        values.append(Value(f"{name}: most time goes to", f"{most}, {100 * spent[most] / sum(spent.values()):.0f} %"))
+    reason = "each bounds what the next can see, and the ledger says which of them a message waited for."
+    return Finding("HOLDS", reason, tuple(values))
 
 
 # ---- 2.5 the jitter generator ----------------------------------------------------------------------------------------

@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
+import numpy as np
+
 from experiments.reproduce.measuring import LAN, MS, latency, over, p, runs, scenario
 from experiments.reproduce.rows import Finding, Value, row
 from experiments.statistics import Estimate
@@ -183,6 +185,109 @@ def flush_when_full() -> Finding:
     return Finding("REFUTED", reason, values, draw=draw)
 
 
+# ---- 3.2 HTTP/2 windows ---------------------------------------------------------------------------------------------
+
+
+STATIC = ("client.http2.bdp=off", "server.http2.bdp=off")
+FAST = ("network.rate=100Mbit/s", "server.sndbuf=auto", "workload.messages=30000")
+
+
+def windows(stream: str, connection: str) -> tuple[str, ...]:
+    """Settings of the receiver's windows."""
+    return f"client.http2.stream_window={stream}", f"client.http2.connection_window={connection}"
+
+
+@row(
+    "3.09",
+    "experiment",
+    "A window of 1,048,576 instead of 65,535 relieves the first frame",
+    "100 Mbit/s, RTT 20 ms, one stream",
+)
+def larger_window() -> Finding:
+    cases = {
+        "65,535 both": windows("65535B", "65535B"),
+        "stream 1 MiB, connection 65,535": windows("1MiB", "65535B"),
+        "stream 1 MiB, connection 16 MiB": windows("1MiB", "16MiB"),
+    }
+    values = tuple(
+        Value(f"{name}: throughput", over(runs(FULL, *FAST, *STATIC, *case, seeds=1), megabytes), "MB/s")
+        for name, case in cases.items()
+    )
+    reason = (
+        "the smaller of the two counts, and the stream's alone gains nothing: a known trap. Measured: 2.4, 2.4, 11.9."
+    )
+    return Finding("HOLDS IF", reason, values, condition="the connection's window grows too")
+
+
+@row(
+    "3.10",
+    "experiment",
+    "MaxConcurrentStreams 200 instead of 100 carries more parallel streams",
+    "200 callers, 50 ms of path",
+)
+def concurrent_streams() -> Finding:
+    def waiting(limit: int) -> Estimate:
+        calls = (
+            "workload.arrivals=poisson", "workload.interval=300us", "workload.size=2KiB", "workload.streams=200",
+            "workload.stream_messages=1", "workload.messages=8000", "network.rate=100Mbit/s", "network.rtt=50ms",
+            "server.sndbuf=auto", f"client.http2.max_streams={limit}", *windows("16MiB", "16MiB"),
+        )  # fmt: skip
+        return over(runs(FULL, *calls, seeds=2), latency("p99"))
+
+    values = tuple(Value(f"at most {limit}: P99", waiting(limit), "ms") for limit in (100, 200))
+    reason = (
+        "calls beyond the limit wait for one to end; by Little's law 3,333 calls a second of 50 ms are 167 at a time."
+    )
+    return Finding("HOLDS IF", reason, values, condition="more than 100 calls are under way at a time")
+
+
+@row("3.12", "mechanism", "SETTINGS at the start avoid the window's ramp", "RTT 20 and 50 ms, one stream, no estimator")
+def settings_at_start() -> Finding:
+    static = (*FAST, *STATIC, *windows("1MiB", "16MiB"))
+    values = tuple(
+        Value(
+            f"RTT {rtt}: until 90 % of its rate", over(runs(FULL, *static, f"network.rtt={rtt}", seeds=1), ramp), "ms"
+        )
+        for rtt in ("20ms", "50ms")
+    )
+    reason = (
+        "they act half a round trip after the connection, and the connection's window needs its own WINDOW_UPDATE. "
+        "TCP's slow start remains."
+    )
+    return Finding("HOLDS IF", reason, values, condition="both windows are set; what is left is slow start")
+
+
+def ramp(run: Run) -> float:
+    """ms until the first window of 20 ms whose rate is 90 % of the second half's, as it was measured."""
+    read, size = run.messages["read_ns"], run.messages["size"]
+    rates, edges = np.histogram(read, np.arange(0, read.max(), 20 * MS), weights=size)
+    steady = rates[len(rates) // 2 : -1].mean()
+    return float(edges[int(np.argmax(rates >= 0.9 * steady))]) / MS
+
+
+@row(
+    "3.13",
+    "experiment",
+    "Convergence takes more than 800 ms, and less than 120 ms with larger windows",
+    "time to 90 % of the rate",
+)
+def convergence() -> Finding:
+    streams = ("workload.streams=100", *FAST)
+    estimator = ("client.http2.bdp=grpc-go", "server.http2.bdp=grpc-go", *windows("65535B", "65535B"))
+    static = (*STATIC, *windows("1MiB", "16MiB"))
+    cases = {"64 KiB and the estimator": estimator, "static 1 MiB, connection 16 MiB": static}
+    values = tuple(
+        Value(f"RTT {rtt}, {name}", over(runs(FULL, *streams, *case, f"network.rtt={rtt}", seeds=1), ramp), "ms")
+        for rtt in ("20ms", "50ms")
+        for name, case in cases.items()
+    )
+    reason = (
+        "measured with grpc-go, 100 streams: 140 against 100 ms at RTT 20, 420 to 480 against 360 at RTT 50. "
+        "The estimator doubles the windows with every round trip, as slow start does, so it costs little."
+    )
+    return Finding("HOLDS IF", reason, values, condition="a saving of some round trips is meant; not of 680 ms")
+
+
 # ---- 3.3 metrics and the front ---------------------------------------------------------------------------------------
 
 
@@ -239,7 +344,6 @@ Point = tuple[float, float, int]
 def non_dominated(points: list[Point]) -> list[Point]:
     """Those that no other beats in throughput (more) and latency (less), by throughput."""
     import moocore
-    import numpy as np
 
     kept = moocore.is_nondominated(np.array([(-x, y) for x, y, _ in points]))
     return sorted(point for point, on in zip(points, kept, strict=True) if on)
@@ -271,3 +375,26 @@ def three_points() -> Finding:
     )
     reason = "one has less throughput, the other more latency: neither dominates it. It is only above the hull's chord."
     return Finding("REFUTED", reason, values)
+
+
+@row(
+    "3.18",
+    "policy",
+    "The chosen point of the front drives the next setting in a closed loop",
+    "full link; the packaged policies",
+)
+def closed_loop() -> Finding:
+    best = {kib: runs(FULL, f"server.sndbuf={kib}KiB", seeds=2) for kib in (16, 32, 64, 128, 256)}
+    moved = {name: runs(FULL, f"policy.name={name}", seeds=2) for name in ("elastic", "bdp-sndbuf", "delay-target")}
+    values = [
+        Value(f"fixed {kib} KiB: P99 at {megabytes(found[0]):.2f} MB/s", over(found, latency("p99")), "ms")
+        for kib, found in best.items()
+    ]
+    values += [
+        Value(f"{name}: P99 at {megabytes(found[0]):.2f} MB/s", over(found, latency("p99")), "ms")
+        for name, found in moved.items()
+    ]
+    reason = (
+        "a rule that follows the path comes near the best fixed setting; one that follows P99 runs away from it (4.03)."
+    )
+    return Finding("HOLDS IF", reason, tuple(values), condition="the loop has no positive feedback")

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 Verdict = Literal["HOLDS", "HOLDS IF", "REFUTED", "CANNOT SAY"]
 Kind = Literal["mechanism", "experiment", "policy", "report", "claim", "preset"]
 
-CHAPTERS = {1: "the stall", 2: "the protocol stack", 3: "tuning", 5: "the systems around it"}
+CHAPTERS = {1: "the stall", 2: "the protocol stack", 3: "tuning", 4: "engineering", 5: "the systems around it"}
 
 
 @dataclass(frozen=True)
