@@ -16,7 +16,7 @@ from models.application import wake_writer
 from models.holds import blame as blame_holder
 from models.http2_senders import deal
 from models.sources import enter_due
-from models.state import INF
+from models.state import CAUSES, INF, QUEUE_CAUSES, WRITER_CAUSES, Clock, Endpoint
 from sim import loop
 from sim.errors import Problem, ScenarioError
 from sim.measure import quantiles
@@ -39,8 +39,13 @@ WINDOW = ("number", "now_ns", "offered", "sent", "delivered", "bytes")
 LATENCIES = ("mean_ns", "p50_ns", "p90_ns", "p99_ns", "max_ns")
 NONE = -1
 """A latency of a window that delivered nothing."""
-TICK = np.dtype([(name, np.int64) for name in (*WINDOW, *LATENCIES, *READINGS, *SETTINGS)])
-"""One tick as `Run.ticks` keeps it: the window, the sender's readings before the policy, its settings after it."""
+HELD = CAUSES[: WRITER_CAUSES + QUEUE_CAUSES]
+"""What can hold data back at its sender."""
+TICK = np.dtype(
+    [(name, np.int64) for name in (*WINDOW, *LATENCIES, *READINGS, *SETTINGS)] + [(f"{c}_ns", np.int64) for c in HELD]
+)
+"""One tick as `Run.ticks` keeps it: the window, the sender's readings before the policy, its settings after it, and how
+long since the last tick each cause held something back."""
 
 
 class Control:
@@ -56,6 +61,7 @@ class Control:
         self.deliveries = Deliveries(engine.scenario)
         self.marks: deque[tuple[int, int, int]] = deque([(0, 0, 0)])  # (time, offered, sent) at ticks
         self.number = 0
+        self.ran = [0] * len(HELD)
         self.next_tick = 0
         self.under_way: deque[tuple[int, Change]] = deque()
         self.idle = 0
@@ -119,7 +125,7 @@ class Control:
         settings = [int(getattr(tick.sender, name)) for name in SETTINGS]
         window = [getattr(tick, name) for name in WINDOW]
         latencies = [NONE if (x := getattr(tick, name)) != x else int(x) for name in LATENCIES]
-        self.rows.append((*window, *latencies, *readings, *settings))
+        self.rows.append((*window, *latencies, *readings, *settings, *(tick.held[cause] for cause in HELD)))
         self.number += 1
 
     def observe(self) -> Tick:
@@ -137,6 +143,7 @@ class Control:
         _, offered, sent = self.marks[0]
         self.marks.append((now, w.entered, w.called))
         span = max(now - start, 1)
+        held = self.held(now)
         latency, size = self.deliveries.within(start, now)
         found = quantiles(latency)
         return Tick(
@@ -155,9 +162,15 @@ class Control:
             p90_ns=nan(found["p90"]),
             p99_ns=nan(found["p99"]),
             max_ns=nan(found["max"]),
+            held=held,
             **self.ends,
             memory=self.memory,
         )
+
+    def held(self, now: int) -> dict[str, int]:
+        """How long since the last tick each cause held something back, ns."""
+        before, self.ran = self.ran, readings(self.sender, now)
+        return {cause: ran - had for cause, ran, had in zip(HELD, self.ran, before, strict=True)}
 
     @property
     def ticks(self) -> NDArray[Any]:
@@ -188,6 +201,22 @@ class Deliveries:
         first, last = np.searchsorted(self.read, [start, end], side="right")
         self.read, self.latency, self.size = self.read[first:], self.latency[first:], self.size[first:]
         return self.latency[: last - first], int(self.size[: last - first].sum())
+
+
+def readings(e: Endpoint, now: int) -> list[int]:
+    """The sender's reason clocks, which run beside one another: ns by cause of `HELD`, since the run began.
+
+    The writing side is the application's clock, that of its framer thread, that of queued HTTP/2 streams.
+    """
+    w = e.w
+    writing = [w.clock, *([w.framer_clock] if w.threads == 2 else []), *([e.h2.queue_clock] if w.layered else [])]
+    stack = [sum(reading(clock, k, now) for clock in writing) for k in range(WRITER_CAUSES)]
+    return stack + [reading(e.clock, k, now) for k in range(QUEUE_CAUSES)]
+
+
+def reading(clock: Clock, k: int, now: int) -> int:
+    """How long reason k has run on one clock."""
+    return clock.ran[k] + (now - clock.since if clock.why == k else 0)
 
 
 def nan(value: int | None) -> float:

@@ -52,7 +52,7 @@ class Model:
             elif status == loop.TICK:
                 engine.tick()
                 if self.watch:
-                    self.watch.sent()
+                    self.watch.tick()
             else:
                 loop.fire(s, kind)
                 if self.watch:
@@ -68,3 +68,5 @@ def run_simpy(engine: Engine, trace: Trace | None, processes: tuple[Callable[[An
         env.process(process(env, model))
     env.run(until=model.process)
     engine.finish()
+    if model.watch:
+        model.watch.close()

@@ -300,6 +300,7 @@ class Tick:
     p90_ns: float
     p99_ns: float
     max_ns: float
+    held: dict[str, int]  # ns since the last tick that each cause held something back at the sender
     server: End
     client: End
     sender: End  # the one of the two whose messages are measured

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from models.state import PACKETS, Link
 from sim import loop
 from sim.engine import Engine
+from sim.syscalls import WRITE, Syscalls
 
 PACKET = (
     "idx", "seq", "len", "ack", "wnd", "flags", "tsval", "tsecr", "nsack", "dsack", "s0", "e0", "s1", "e1", "s2", "e2",
@@ -41,6 +42,8 @@ class Trace:
 
     packets: list[tuple[int, ...]] = field(default_factory=list)
     kinds: list[tuple[int, int]] = field(default_factory=list)
+    writes: NDArray[Any] = field(default_factory=lambda: np.zeros(0, WRITE))
+    """`sim.syscalls.WRITE` rows."""
 
     @property
     def segments(self) -> NDArray[Any]:
@@ -61,11 +64,22 @@ class Watch:
         self.s = engine.s
         self.trace = trace
         self.seen = {0: self.s.ab.idx, 1: self.s.ba.idx}
+        self.syscalls = Syscalls(engine.s)
 
     def note(self) -> None:
         """After one event: record it, and the packets it sent."""
         self.trace.kinds.append((self.s.now, self.s.kind))
+        self.syscalls.note(self.s.now)
         self.sent()
+
+    def tick(self) -> None:
+        """After a control tick, which is no event."""
+        self.syscalls.note(self.s.now)
+        self.sent()
+
+    def close(self) -> None:
+        """The run is over."""
+        self.trace.writes = self.syscalls.writes
 
     def sent(self) -> None:
         """Record the packets sent since last time."""
@@ -93,7 +107,8 @@ def run_traced(engine: Engine, trace: Trace) -> None:
             engine.refill()
         elif status == loop.TICK:
             engine.tick()
-            watch.sent()
+            watch.tick()
         else:
             break
     engine.finish()
+    watch.close()

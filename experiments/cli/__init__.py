@@ -30,6 +30,7 @@ GROUPS = (
     "canary",
     "sweep",
     "control",
+    "observe",
     "fleet",
     "choose",
     "sensitivity",
