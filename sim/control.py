@@ -7,6 +7,7 @@ time` later, again behind all that happens then. The loop only knows `tick_at`; 
 from __future__ import annotations
 
 from collections import deque
+from itertools import zip_longest
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -37,6 +38,7 @@ READINGS = (
 )  # fmt: skip
 WINDOW = ("number", "now_ns", "offered", "sent", "delivered", "bytes")
 LATENCIES = ("mean_ns", "p50_ns", "p90_ns", "p99_ns", "max_ns")
+ZERO = (0,) * (WRITER_CAUSES + QUEUE_CAUSES)
 NONE = -1
 """A latency of a window that delivered nothing."""
 HELD = CAUSES[: WRITER_CAUSES + QUEUE_CAUSES]
@@ -61,7 +63,7 @@ class Control:
         self.deliveries = Deliveries(engine.scenario)
         self.marks: deque[tuple[int, int, int]] = deque([(0, 0, 0)])  # (time, offered, sent) at ticks
         self.number = 0
-        self.ran = [0] * len(HELD)
+        self.ran = [[0] * len(HELD)]
         self.next_tick = 0
         self.under_way: deque[tuple[int, Change]] = deque()
         self.idle = 0
@@ -168,9 +170,10 @@ class Control:
         )
 
     def held(self, now: int) -> dict[str, int]:
-        """How long since the last tick each cause held something back, ns."""
+        """How long since the last tick each cause held something back, ns, on the clock where it did so longest."""
         before, self.ran = self.ran, readings(self.sender, now)
-        return {cause: ran - had for cause, ran, had in zip(HELD, self.ran, before, strict=True)}
+        since = [[b - a for a, b in zip(*pair, strict=True)] for pair in zip_longest(before, self.ran, fillvalue=ZERO)]
+        return {cause: max(ns) for cause, *ns in zip(HELD, *since, strict=True)}
 
     @property
     def ticks(self) -> NDArray[Any]:
@@ -203,15 +206,15 @@ class Deliveries:
         return self.latency[: last - first], int(self.size[: last - first].sum())
 
 
-def readings(e: Endpoint, now: int) -> list[int]:
-    """The sender's reason clocks, which run beside one another: ns by cause of `HELD`, since the run began.
+def readings(e: Endpoint, now: int) -> list[list[int]]:
+    """The sender's reason clocks, which run beside one another: of each the ns by cause of `HELD`, since the run began.
 
-    The writing side is the application's clock, that of its framer thread, that of queued HTTP/2 streams.
+    The application's, that of its framer thread, that of queued HTTP/2 streams, each with the send queue's.
     """
     w = e.w
     writing = [w.clock, *([w.framer_clock] if w.threads == 2 else []), *([e.h2.queue_clock] if w.layered else [])]
-    stack = [sum(reading(clock, k, now) for clock in writing) for k in range(WRITER_CAUSES)]
-    return stack + [reading(e.clock, k, now) for k in range(QUEUE_CAUSES)]
+    queue = [reading(e.clock, k, now) for k in range(QUEUE_CAUSES)]
+    return [[reading(clock, k, now) for k in range(WRITER_CAUSES)] + queue for clock in writing]
 
 
 def reading(clock: Clock, k: int, now: int) -> int:

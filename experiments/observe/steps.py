@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 STALL = 1.5
 """A gap between reads this many times the median gap between intended times is a stall ..."""
-LEAST_STALL = 1_000_000
+LEAST_STALL = 10_000_000
 """... if it is at least this long, ns."""
 TOLERANCE = 0.06
 """Gaps this close (as a share of the step) to a multiple of it belong to the staircase."""

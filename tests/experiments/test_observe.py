@@ -134,7 +134,12 @@ def test_a_rule_that_cannot_be_read_says_why(text, words):
 
 def test_what_held_the_sender_back_is_measured_by_its_clocks():
     """A writer that always has something to write, on a full link, is blocked whenever it does not work."""
-    run = simulate(sampled(files.load("full-link", ["workload.framing.quota=none"])), 1)
+    scenario = Scenario(
+        workload=Workload(arrivals="greedy", messages=4_000, size=1_000),
+        server=Host(nodelay=True, sndbuf=32_768),
+        network=Network(up=Direction(delay=10 * MS), down=Direction(rate=10_000_000, delay=10 * MS)),
+    )
+    run = simulate(sampled(scenario), 1)
     assert run.ticks is not None
     last = int(run.ticks["now_ns"][-1])
     assert 0.95 * last < run.ticks["sndbuf_ns"].sum() <= last
