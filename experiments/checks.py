@@ -19,6 +19,7 @@ from sim.system import hz, system
 
 PIECES_MAX = 16  # writes a request or reply may take (models.state.Writer.cut)
 STALLS_MAX = 64  # models.state.Link.stall
+TLS_MAX = 261  # a header of 5 and an expansion of 256
 DEFAULT_WINDOW = 65_535  # RFC 9113, 6.9.2
 YEAR = 365 * 86_400 * 10**9
 REQUEST_KEYS = ("pieces", "reply", "think", "period", "work", "time_limit")
@@ -295,6 +296,8 @@ def _host(c: Complaints, h: Host, at: Path) -> None:
         cure = f"did you mean {near[0]!r}? " if near else ""
         c.add((*at, "profile"), f"no host profile {h.profile!r}", f"{cure}profiles: {', '.join(HOSTS)}")
     _sysctls(c, h, at)
+    if h.tls > TLS_MAX:
+        c.add((*at, "tls"), f"{h.tls} bytes a record", f"at most {TLS_MAX} (RFC 8446, 5.2); TLS 1.3 adds 22")
     if h.shaper_rate and h.shaper_burst < h.mtu:
         c.add(
             (*at, "shaper_burst"),

@@ -35,6 +35,7 @@ from models.http2_turns import next_frame, queue_reason
 from models.send_queue import uncork
 from models.sources import enter_due, schedule_next
 from models.state import ADMISSION, CPU, FRAMER, INF, SENDER_SPIKE, TIMER_GRANULARITY, Endpoint, Link, Message, Writer
+from models.tls import framed_end, seal
 
 GO_BUFWRITER = 2
 
@@ -54,6 +55,8 @@ def thread_reason(e: Endpoint, now: int, why: int) -> None:
 def start_call(e: Endpoint, n: int, more: int) -> int:
     """The next write() takes n bytes."""
     w = e.w
+    if w.tls:
+        n = seal(e, n)
     w.call_left = n
     w.call_more = more
     w.call_resumed = 0
@@ -122,9 +125,9 @@ def begin_message(e: Endpoint, m: Message) -> None:
         body = w.prefix + m.size
         alone = max(body - w.frame_room, 0)
         m.wire = body + w.header * ((alone + w.max_frame - 1) // w.max_frame)
-    m.start = w.put
-    m.end = w.put + m.wire
-    w.put = m.end
+    m.start = w.put + w.tls_bytes
+    w.put += m.wire
+    m.end = framed_end(w, w.put)
     w.framed += 1
     w.in_message = 1
     w.calls = 0

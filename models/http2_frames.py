@@ -20,6 +20,7 @@ from models.constants import (
     PING_BDP,
 )
 from models.state import CONTROLS, FRAMES, Endpoint
+from models.tls import framed_end
 
 FRAME_HEADER = 9
 PREFACE = 24  # the client's first bytes, in front of its SETTINGS
@@ -39,7 +40,7 @@ def put_frame(e: Endpoint, kind: int, stream: int, length: int, value: int, limi
     f.kind = kind
     f.stream = stream
     f.len = length
-    f.end = e.w.put
+    f.end = framed_end(e.w, e.w.put)
     f.value = value
     f.limit = limit
     h.framed += 1

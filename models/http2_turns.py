@@ -30,6 +30,7 @@ from models.state import (
     Message,
     Stream,
 )
+from models.tls import framed_end
 
 
 def queue_reason(e: Endpoint, now: int, why: int) -> None:
@@ -181,7 +182,7 @@ def first_piece(e: Endpoint, n: int, first: int, last: int) -> int:
 def begin_message_on(e: Endpoint, s: Stream, m: Message) -> None:
     """The first bytes of a message are framed."""
     w = e.w
-    m.start = w.put
+    m.start = w.put + w.tls_bytes
     m.wire = 0
     m.writes = -w.calls
     s.begun = 1
@@ -195,7 +196,7 @@ def message_framed(e: Endpoint, i: int, slot: int, now: int) -> None:
     w = e.w
     s = h.stream[i]
     m = w.m[slot]
-    m.end = w.put
+    m.end = framed_end(w, w.put)
     end_own_wait(s.queued_clock, h.queue_clock, m, now)
     begin_write_wait(w.framer_clock, m, now)
     w.order[w.framed & w.mask] = slot

@@ -386,6 +386,7 @@ class Http2(Record):
     held: int  # streams that have something to send and no window
     queue_clock: Clock  # why what is queued on streams waits
     frame: Annotated[list[Frame], FRAMES]
+    sealed: int  # frames whose end in the stream is known (TLS)
     framed: int  # frames written ...
     taken: int  # ... and read by the peer
     control: Annotated[list[Frame], CONTROLS]  # frames to be written before any DATA
@@ -494,7 +495,11 @@ class Writer(Record):
     busy: int  # 1: a write() is under way
     copy_left: int  # bytes of a piece not yet copied into the buffer
     in_message: int
-    put: int  # stream offset behind the last byte framed
+    put: int  # offset behind the last byte framed, TLS not counted
+    tls: int  # bytes TLS adds to a record; 0 = no TLS
+    tls_bytes: int  # added so far
+    sealed: int  # messages whose end in the stream is known
+    sealed_to: int  # offset behind the last byte framed that was written
     call_left: int  # bytes of the write() under way
     call_more: int
     call_resumed: int  # 1: it has slept for space

@@ -152,6 +152,7 @@ def set_socket(e: Endpoint, host: Host) -> None:
         set_sndbuf(e, host.sndbuf)
     if host.rcvbuf:
         set_rcvbuf(e, host.rcvbuf)
+    e.w.tls = host.tls
     e.qd.rate = host.shaper_rate
     e.qd.burst = host.shaper_burst
     e.qd.limit = host.shaper_limit

@@ -134,6 +134,7 @@ class Host:
     shaper_rate: Rate = 0  # a tbf qdisc at the sender; 0 = none
     shaper_burst: Size = 3_200
     shaper_limit: Size = 400_000
+    tls: Size = 0  # bytes TLS adds to each record of at most 16 KiB it sends (22 in TLS 1.3); 0 = no TLS
     http2: Http2 = Http2()
 
 

@@ -80,6 +80,7 @@ def hosts(draw: st.DrawFn) -> Host:
         reader=draw(st.sampled_from(["prompt", "polling", "slow"])),
         read_pause=draw(DURATIONS),
         sysctls=draw(st.sampled_from([(), (("tcp_slow_start_after_idle", "0"), ("tcp_wmem", "4096 16384 65536"))])),
+        tls=draw(st.sampled_from([0, 22])),
         profile=draw(st.sampled_from(["ideal", "linux-vm"])),
         shaper_rate=draw(st.sampled_from([0, 10**7])),
     )

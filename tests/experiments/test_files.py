@@ -222,6 +222,7 @@ def test_all_mistakes_are_reported_at_once_each_with_place_and_cure() -> None:
         ("server.http2.bdp=grpc-go", "there are none"),
         ("server.http2.update_share=2", "of a window"),
         ("server.stream_window=64KiB", "belongs elsewhere: server.http2.stream_window"),
+        ("server.tls=1KiB", "at most 261"),
         ("workload.spikes.probability=2%", "spikes of no length"),
         ("workload.capture_port=70000", "out of range"),
         ("server.mtu=70000", "out of range"),

@@ -71,7 +71,7 @@ def everything_arrives(run: Run) -> None:
 
 def bytes_are_conserved(sender: Endpoint, receiver: Endpoint, way: Link) -> None:
     """What was framed was written, sent, received and read; what was charged has been given back."""
-    assert sender.w.put == sender.w.write_bytes == sender.write_seq
+    assert sender.w.put + sender.w.tls_bytes == sender.w.write_bytes == sender.write_seq
     assert sender.write_seq == receiver.rcv_nxt == receiver.copied_seq
     assert sender.snd_una == sender.snd_nxt == sender.write_seq
     assert (sender.packets_out, sender.sacked_out, sender.lost_out, sender.retrans_out) == (0, 0, 0, 0)

@@ -146,6 +146,7 @@ def host(pick: Pick) -> Host:
         mtu=pick([1_500, 1_500, 600]),
         gso_segments=pick([65_535, 1]),
         sysctls=pick([(), (), (("tcp_pingpong_thresh", "3"),), (("tcp_slow_start_after_idle", "0"),)]),
+        tls=pick([0, 0, 22]),
         profile=pick(["ideal", "linux-vm"]),
         shaper_rate=pick([0, 0, 0, 2_000_000]),
         shaper_limit=pick([400_000, 20_000]),
