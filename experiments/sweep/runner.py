@@ -7,13 +7,24 @@ which runs without the interpreter's lock; processes serve the plain loop.
 from __future__ import annotations
 
 import os
+import signal
 import time
 from collections.abc import Callable, Iterable
-from concurrent.futures import FIRST_COMPLETED, BrokenExecutor, Executor, Future, wait
+from concurrent.futures import (
+    FIRST_COMPLETED,
+    BrokenExecutor,
+    Executor,
+    Future,
+    ProcessPoolExecutor,
+    ThreadPoolExecutor,
+    wait,
+)
+from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import partial
 from itertools import islice
-from typing import TYPE_CHECKING, Literal
+from multiprocessing import get_context
+from typing import TYPE_CHECKING, Literal, ParamSpec, TypeVar
 
 from experiments.sweep.errors import SweepError
 from experiments.sweep.plan import Failure, Job
@@ -25,6 +36,9 @@ if TYPE_CHECKING:
     from sim.scenario import Scenario
 
     Measure = Callable[[Scenario, int], Result]
+
+P = ParamSpec("P")
+T = TypeVar("T")
 
 Driver = Literal["auto", "compiled", "loop", "simpy"]
 JOBS_A_WORKER = 2
@@ -64,8 +78,6 @@ def fastest_driver(driver: Driver) -> Driver:
 
 def local_executor(driver: Driver, workers: int | None = None) -> tuple[Executor, int]:
     """Threads for the compiled driver, processes for the others, as many as this process may use cores."""
-    from concurrent.futures import ThreadPoolExecutor
-
     if driver != "compiled":
         return processes(workers)
     count = workers or usable_cores()
@@ -74,11 +86,8 @@ def local_executor(driver: Driver, workers: int | None = None) -> tuple[Executor
 
 def processes(workers: int | None = None) -> tuple[Executor, int]:
     """As many worker processes as this process may use cores, and their number."""
-    from concurrent.futures import ProcessPoolExecutor
-    from multiprocessing import get_context
-
     count = workers or usable_cores()
-    return ProcessPoolExecutor(count, mp_context=get_context("spawn"), initializer=_begin_worker), count
+    return Processes(count, mp_context=get_context("spawn"), initializer=_begin_worker), count
 
 
 def usable_cores() -> int:
@@ -128,7 +137,8 @@ def run_jobs(
             land(wait(flying, return_when=FIRST_COMPLETED).done)
     except KeyboardInterrupt:
         outcome.interrupted = True
-        land(wait([future for future in flying if not future.cancel()]).done)
+        with suppress(BrokenExecutor):
+            land(wait([future for future in flying if not future.cancel()]).done)
         return outcome
     except BrokenExecutor as error:
         raise SweepError(
@@ -147,14 +157,24 @@ def _end(future: Future[Result], job: Job) -> Result | Failure:
         return Failure(job, str(error))
 
 
+class Processes(ProcessPoolExecutor):
+    """Worker processes that are deaf to Ctrl-C from birth: it is the parent's business."""
+
+    def submit(self, fn: Callable[P, T], /, *args: P.args, **kwargs: P.kwargs) -> Future[T]:
+        """Hand out a call. A worker started for it inherits which signals are blocked now."""
+        before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+        try:
+            return super().submit(fn, *args, **kwargs)
+        finally:
+            signal.pthread_sigmask(signal.SIG_SETMASK, before)
+
+
 def _begin_worker() -> None:
-    """In a worker process: leave Ctrl-C to the parent, and do not outlive it, not even a killed one."""
-    import signal
+    """In a worker process: do not outlive the parent, not even a killed one."""
     from multiprocessing import parent_process
     from multiprocessing.connection import wait as wait_for
     from threading import Thread
 
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
     parent = parent_process()
     if parent is not None:
 

@@ -123,6 +123,19 @@ def test_a_second_sweep_is_refused_and_ctrl_c_keeps_what_was_done_and_in_flight(
     assert sweep.finish() == undisturbed
 
 
+def test_ctrl_c_while_workers_start_is_no_bug(tmp_path: Path):
+    sweep = Sweep(tmp_path, "born.sqlite")
+    run = sweep.start()
+    wait_until(sweep.store.exists)
+    for moment in (0.2, 0.3, 0.3):
+        time.sleep(moment)
+        if run.poll() is None:
+            os.killpg(run.pid, signal.SIGINT)  # the second one does not wait for the runs in flight
+    _, said = run.communicate(timeout=60)
+    assert run.returncode == 130, said
+    assert "Traceback" not in said
+
+
 def test_a_disk_that_fills_up_is_said_and_loses_nothing(undisturbed: str, tmp_path: Path):
     sweep = Sweep(tmp_path, "full.sqlite")
 
