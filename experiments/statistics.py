@@ -7,12 +7,12 @@ the interval comes from the replications' values (Law, Simulation Modeling and A
 contains, as often as it says, is the mean percentile of all runs of this length. That of an endless run differs by the
 bias of a short one; `experiments.coverage` measures both.
 
-Latencies, rates and counts cannot be negative, and the percentiles of runs are skewed to the right. Their interval is
-Student's t on a logarithmic scale around the mean, by the delta method: mean x exp(+-t x standard error / mean). It is
-never negative, and reaches farther up than down. Few replications show little of their own skewness, and t alone then
-contains too rarely (92 % instead of 95 in the hardest scenario of `docs/background/measuring.md`); so t is given four
-fifths of the error probability, and the last is kept for skewness. A difference can have any sign, and is less skewed
-when both sides shared their draws: its interval is Student's t as it stands.
+Latencies, rates and counts cannot be negative, and the percentiles of runs are skewed, mostly to the right. Upwards
+their interval is Student's t on a logarithmic scale, by the delta method: mean x exp(t x standard error / mean), which
+reaches farther; downwards it is Student's t as it stands, but never below 0. Few replications show little of their own
+skewness, and t alone then contains too rarely (92 % instead of 95 in the hardest scenario of
+`docs/background/measuring.md`); so t is given four fifths of the error probability, and the last is kept for skewness.
+A difference can have any sign, and is less skewed when both sides shared their draws: its interval is Student's t.
 
 Two configurations run on the same seeds meet the same arrivals and spikes (common random numbers). Their difference,
 taken seed by seed, is freed of what they share, and its interval is the narrower for it.
@@ -72,8 +72,8 @@ def estimate(values: Sequence[float], confidence: float = CONFIDENCE) -> Estimat
     n, mean, error = _moments(values)
     if n == 1:
         return Estimate(mean, math.nan, math.nan, 1, confidence)
-    reach = _factor(t_quantile(1 - (1 - confidence) * FOR_T / 2, n - 1) * error, mean)
-    return Estimate(mean, mean / reach, mean * reach, n, confidence)
+    reach = t_quantile(1 - (1 - confidence) * FOR_T / 2, n - 1) * error
+    return Estimate(mean, _below(mean, reach), _above(mean, reach), n, confidence)
 
 
 def difference(values: Sequence[float], confidence: float = CONFIDENCE) -> Estimate:
@@ -96,8 +96,8 @@ def doubt(values: Sequence[float], limit: float, below: bool = True) -> float:
         return 1.0
     if error == 0 or mean == 0 or limit <= 0:
         return 0.0
-    distance = abs(math.log(mean / limit)) * mean / error
-    return min(1.0, float(stdtr(n - 1, -distance)) / FOR_T)
+    distance = math.log(limit / mean) * mean if below else mean - limit
+    return min(1.0, float(stdtr(n - 1, -distance / error)) / FOR_T)
 
 
 def bound(values: Sequence[float], error: float, below: bool = True) -> float:
@@ -105,8 +105,8 @@ def bound(values: Sequence[float], error: float, below: bool = True) -> float:
     n, mean, standard_error = _moments(values)
     if n == 1:
         return math.nan
-    reach = _factor(t_quantile(1 - error * FOR_T, n - 1) * standard_error, mean)
-    return mean * reach if below else mean / reach
+    reach = t_quantile(1 - error * FOR_T, n - 1) * standard_error
+    return _above(mean, reach) if below else _below(mean, reach)
 
 
 def paired_difference(
@@ -127,9 +127,14 @@ def _moments(values: Sequence[float]) -> tuple[int, float, float]:
     return n, math.fsum(values) / n, standard_deviation(values) / math.sqrt(n)
 
 
-def _factor(error: float, mean: float) -> float:
-    """How many times the mean the interval reaches up, and down."""
-    return math.exp(min(error / mean, 700.0)) if mean else 1.0
+def _above(mean: float, reach: float) -> float:
+    """So far up, on a logarithmic scale."""
+    return mean * math.exp(min(reach / mean, 700.0)) if mean else mean
+
+
+def _below(mean: float, reach: float) -> float:
+    """So far down, but not below 0."""
+    return max(0.0, mean - reach)
 
 
 def standard_deviation(values: Sequence[float]) -> float:
