@@ -19,6 +19,7 @@ COLUMNS = {
     "delivered_ns": "read_ns",
     "latency_ns": "latency_ns",
     "size": "size",
+    "stream": "stream",
 } | {f"{cause}_ns": f"{cause}_ns" for cause in CAUSES}
 """Column of the file: column of `Run.messages`. The causes of a row sum to its latency_ns."""
 

@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
 STAMPS = (
     "t_due", "root", "size", "t_call", "t_acc", "t_ret", "t_first", "t_sent", "t_svc", "t_done", "t_arr", "t_ord",
-    "t_read", "read_no", "writes", "retrans", "freed",
+    "t_read", "read_no", "writes", "retrans", "freed", "stream",
 )  # fmt: skip
 ROW = np.dtype([(name, np.int64) for name in STAMPS] + [("x", np.int64, (len(CAUSES),))])
 """What is kept of a finished message."""

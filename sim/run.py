@@ -29,7 +29,7 @@ COLUMNS = {
     "size": "size", "intended_ns": "t_due", "call_ns": "t_call", "accepted_ns": "t_acc", "returned_ns": "t_ret",
     "first_sent_ns": "t_first", "sent_ns": "t_sent", "on_link_ns": "t_svc", "done_ns": "t_done",
     "arrived_ns": "t_arr", "ordered_ns": "t_ord", "read_ns": "t_read", "writes": "writes",
-    "retransmitted": "retrans", "freed": "freed", "read_no": "read_no",
+    "retransmitted": "retrans", "freed": "freed", "read_no": "read_no", "stream": "stream",
 }  # fmt: skip
 MESSAGE = np.dtype([(n, np.int64) for n in ("index", *COLUMNS, "latency_ns")] + [(f"{c}_ns", np.int64) for c in CAUSES])
 """One delivered message; the causes sum to latency_ns."""

@@ -182,8 +182,8 @@ def test_the_csv_has_a_row_a_message_whose_causes_sum(
     with path.open(newline="") as file:
         rows = [{name: int(value) for name, value in row.items()} for row in csv.DictReader(file)]
     assert len(rows) == 60
-    assert list(rows[0])[:7] == [
-        "index", "intended_ns", "write_call_ns", "write_return_ns", "delivered_ns", "latency_ns", "size",
+    assert list(rows[0])[:8] == [
+        "index", "intended_ns", "write_call_ns", "write_return_ns", "delivered_ns", "latency_ns", "size", "stream",
     ]  # fmt: skip
     for row in rows:
         assert sum(row[f"{cause}_ns"] for cause in CAUSES) == row["latency_ns"]

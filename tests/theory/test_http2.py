@@ -106,6 +106,7 @@ def test_a_run_cut_short_reports_what_was_read_behind_an_unread_message() -> Non
     for driver in ("loop", "simpy"):
         run = simulate(s, driver=driver)  # type: ignore[arg-type]
         assert run.messages["size"].tolist() == [100] * 4
+        assert run.messages["stream"].tolist() == [1] * 4
         assert run.undelivered == 5
 
 
