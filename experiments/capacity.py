@@ -12,7 +12,7 @@ fail are reported, since a client that slows down will meet them.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import Executor
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -20,6 +20,7 @@ from typing import TYPE_CHECKING
 from experiments.slo import Slo
 from experiments.statistics import Estimate, estimate
 from experiments.sweep.result import Result
+from sim.errors import Problem, ScenarioError
 
 if TYPE_CHECKING:
     from experiments.sweep.runner import Measure
@@ -113,7 +114,8 @@ def capacity(
 ) -> Capacity:
     """The highest load at which `loaded(load)` meets the SLO, for each seed; see the module.
 
-    The seeds advance together, one trial of each at a time, through the executor.
+    The seeds advance together, one trial of each at a time, through the executor. ScenarioError when the load changes
+    nothing.
     """
     climbs = {seed: _Climb(lowest, highest, precision) for seed in seeds}
     while tried := {seed: climb.next_load() for seed, climb in climbs.items() if climb.next_load() is not None}:
@@ -126,7 +128,23 @@ def capacity(
             trial = Trial(load, result, not result.overloaded and slo.met_by(result.metrics()))
             climbs[seed].note(trial)
             on_trial(trial)
+        _check_effect(list(climbs.values()))
     return Capacity(slo, tuple(Answer(seed, climb.answer(), climb.sorted_trials()) for seed, climb in climbs.items()))
+
+
+def _check_effect(climbs: Sequence[_Climb]) -> None:
+    """Twice the load, and every run is the same to the nanosecond? Then it is not heard, and no search would end."""
+    pairs = [climb.trials for climb in climbs if len(climb.trials) == 2]
+    if pairs and all(_numbers(first) == _numbers(second) for first, second in pairs):
+        cure = (
+            "a closed loop goes at its own pace: take a stream whose arrivals do not wait (periodic, poisson, bursts), "
+            "or sweep workload.period"
+        )
+        raise ScenarioError([Problem("workload.load", "it has no effect on this workload, so it has no limit", cure)])
+
+
+def _numbers(trial: Trial) -> Mapping[str, object]:
+    return {name: value for name, value in trial.result.metrics().items() if name != "wall_ns"}
 
 
 class _Climb:

@@ -181,3 +181,9 @@ def test_choose_refuses_what_it_cannot_answer(
 ):
     assert main(["choose", *arguments, *wrong]) == 2
     assert words in capsys.readouterr().err
+
+
+def test_load_says_when_a_closed_loop_does_not_hear_it(capsys: pytest.CaptureFixture[str]):
+    ask = ["load", "request-response", "--slo", "p99 < 1s", "--set", "workload.messages=20", "--driver", "loop"]
+    assert main([*ask, "--workers", "1", "--replications", "2"]) == 2
+    assert "a closed loop goes at its own pace" in capsys.readouterr().err

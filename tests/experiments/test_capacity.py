@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 
 import pytest
 
 from experiments.capacity import Capacity, capacity
 from experiments.slo import parse_slo
 from experiments.sweep.result import Result
+from sim.errors import ScenarioError
 from sim.scenario import Scenario
 from tests.experiments.fake import BASE_BPS, capacity_bps, measure, scenario_at
 
@@ -61,6 +63,14 @@ def test_a_search_that_finds_no_end_says_so():
     assert found.load is not None
     assert found.load.mean == 2
     assert not found.bounded
+
+
+def test_a_load_that_is_not_heard_is_an_error_with_a_cure():
+    def deaf(scenario: Scenario, seed: int) -> Result:
+        return replace(measure(scenario_at(1), seed), wall_ns=int(scenario.workload.load * 16))
+
+    with pytest.raises(ScenarioError, match="no effect on this workload"):
+        search("p99 < 100s", simulate=deaf)
 
 
 def test_each_seed_searches_with_its_own_draws():
