@@ -67,7 +67,7 @@ def attainment(configurations: Sequence[Configuration], metrics: Sequence[Metric
     import moocore
     import numpy as np
 
-    table = np.array([(seed, *values) for c in configurations for seed, values in _points(c, metrics)], dtype=float)
+    table = np.array([(seed, *values) for seed, values in _shared_points(configurations, metrics)], dtype=float)
     if len(metrics) != 2 or not len(table):
         return {}
     signs = np.array([metric.cost(1.0) for metric in metrics])
@@ -137,15 +137,26 @@ def hypervolume(
         return None
     worst, best = (np.array(side) for side in zip(*ends, strict=True))
     by_seed: dict[int, list[tuple[float, ...]]] = {}
-    for c in configurations:
-        for seed, values in _points(c, metrics):
-            by_seed.setdefault(seed, []).append(values)
+    for seed, values in _shared_points(configurations, metrics):
+        by_seed.setdefault(seed, []).append(values)
     reference = np.ones(len(metrics))
     shares = [
         float(moocore.hypervolume((np.array(points) - best) / (worst - best), ref=reference))
         for points in by_seed.values()
     ]
     return estimate(shares) if shares else None
+
+
+def _shared_points(
+    configurations: Sequence[Configuration], metrics: Sequence[Metric]
+) -> list[tuple[int, tuple[float, ...]]]:
+    """(seed, values) of the replications that every configuration has, or else those that some have.
+
+    The frontier of a seed that sequential replication gave only to the noisiest configurations is no frontier of all.
+    """
+    tables = [dict(_points(c, metrics)) for c in configurations]
+    shared = set.intersection(*(set(table) for table in tables)) if tables else set()
+    return [(seed, point) for table in tables for seed, point in table.items() if seed in shared or not shared]
 
 
 def _points(c: Configuration, metrics: Sequence[Metric]) -> list[tuple[int, tuple[float, ...]]]:

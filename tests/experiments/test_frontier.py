@@ -123,6 +123,14 @@ def test_the_band_spans_what_few_and_most_replications_attain():
     assert np.searchsorted(p99s, [better, worse], side="right").tolist() == [2, 10]
 
 
+def test_seeds_that_only_the_noisy_ones_were_given_draw_no_frontier_of_their_own():
+    good, bad, longer = (configuration(10, 20), configuration(5, 100), configuration(5, 100, seeds=30))
+    for level, corners in attainment([good, bad], DEFAULT).items():
+        assert np.array_equal(corners, attainment([good, longer], DEFAULT)[level])
+    box = reference_point([good, longer], DEFAULT)
+    assert hypervolume([good, longer], DEFAULT, box) == hypervolume([good, bad], DEFAULT, box)
+
+
 def test_the_hypervolume_is_the_share_of_the_rectangle():
     """(5 of 10 Mbit/s, 20 of 100 ms) and the corner itself: half the width, four fifths of the height."""
     points = [configuration(5, 20, seeds=1), configuration(10, 100, seeds=1)]
