@@ -13,6 +13,7 @@ import os
 import sys
 import traceback
 from collections.abc import Sequence
+from errno import EDQUOT, EFBIG, ENOSPC
 from importlib.util import find_spec
 from io import TextIOWrapper
 from typing import Any
@@ -97,6 +98,8 @@ def _run(tokens: list[str]) -> int:
         raise
     except OSError as error:
         _complain(f"{error.filename or 'file'}: {(error.strerror or str(error)).lower()}")
+        if error.errno in (ENOSPC, EDQUOT, EFBIG):
+            return LIMIT
         raise _Mistake from None
     except MemoryError:
         _complain("not enough memory: ask for fewer messages")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 from pathlib import Path
 
@@ -127,6 +128,18 @@ def test_export_prints_or_saves_the_rows_and_says_what_is_missing(
     assert main([*export, "-o", str(tmp_path / "t.xls")]) == 2
     assert main([*export, "-o", str(tmp_path / "no" / "t.csv")]) == 2
     assert main(["export", "--store", str(tmp_path / "none")]) == 2
+
+
+def test_an_export_to_a_full_disk_is_a_limit_not_a_mistake(
+    arguments: Arguments, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+):
+    def full(*_: object) -> int:
+        raise OSError(errno.ENOSPC, "No space left on device", "t.csv")
+
+    assert main(["sweep", *arguments, "--set", "workload.load=1", "--replications", "1"]) == 0
+    monkeypatch.setattr("experiments.sweep.export.write_csv", full)
+    assert main(["export", "--store", arguments[2], "-o", str(tmp_path / "t.csv")]) == 3
+    assert "no space left on device" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize(
