@@ -8,7 +8,7 @@ from typing import Any
 
 from experiments.labels import megabits, milliseconds
 from sim.scenario import Scenario, Workload
-from sim.units import SIZE
+from sim.units import DURATION, SIZE
 
 PERCENTILES = {"mean": "mean", "p50": "p50", "p90": "p90", "p99": "p99", "p999": "p99.9", "max": "max"}
 VIEWS = {
@@ -31,6 +31,10 @@ def _head(scenario: Scenario, s: Mapping[str, Any]) -> Iterator[str]:
     left = f", {s['undelivered']:,} undelivered" if s["undelivered"] else ""
     yield f"{s['messages']:,} messages ({traffic(scenario.workload)}) in {s['duration_ns'] / 1e9:.3f} s{left}"
     yield f"scenario {scenario.name} {s['scenario_hash']}, seed {s['seed']}, driver {s['driver']}"
+    if scenario.policy is not None:
+        given = ", ".join(f"{name}={value}" for name, value in scenario.policy.parameters)
+        every = DURATION.format(scenario.policy.every)
+        yield f"policy {scenario.policy.name}{f'({given})' if given else ''}, every {every}"
 
 
 def traffic(w: Workload) -> str:

@@ -17,7 +17,7 @@ from models.application import wake_writer
 from models.holds import blame as blame_holder
 from models.http2_senders import deal
 from models.sources import enter_due
-from models.state import CAUSES, INF, QUEUE_CAUSES, WRITER_CAUSES, Clock, Endpoint
+from models.state import CAUSES, INF, QUEUE_CAUSES, WRITER_CAUSES, Clock, Endpoint, Path
 from sim import loop
 from sim.errors import Problem, ScenarioError
 from sim.measure import quantiles
@@ -36,6 +36,7 @@ READINGS = (
     "wmem_queued", "buffered", "queued", "pending", "notsent", "in_flight", "cwnd", "srtt_ns", "degraded",
     "delivery_rate_bps",
 )  # fmt: skip
+RECEIVER = ("window_updates", "rcv_wnd")
 WINDOW = ("number", "now_ns", "offered", "sent", "delivered", "bytes")
 LATENCIES = ("mean_ns", "p50_ns", "p90_ns", "p99_ns", "max_ns")
 ZERO = (0,) * (WRITER_CAUSES + QUEUE_CAUSES)
@@ -43,10 +44,9 @@ NONE = -1
 """A latency of a window that delivered nothing."""
 HELD = CAUSES[: WRITER_CAUSES + QUEUE_CAUSES]
 """What can hold data back at its sender."""
-TICK = np.dtype(
-    [(name, np.int64) for name in (*WINDOW, *LATENCIES, *READINGS, *SETTINGS)] + [(f"{c}_ns", np.int64) for c in HELD]
-)
-"""One tick as `Run.ticks` keeps it: the window, the sender's readings before the policy, its settings after it, and how
+COLUMNS = (*WINDOW, *LATENCIES, *READINGS, *RECEIVER, *SETTINGS, *(f"{cause}_ns" for cause in HELD))
+TICK = np.dtype([(name, np.int64) for name in COLUMNS])
+"""One tick as `Run.ticks` keeps it: the window, readings before the policy, the sender's settings after it, and how
 long since the last tick each cause held something back."""
 
 
@@ -97,7 +97,7 @@ class Control:
         if now == self.next_tick:
             self.look()
             self.next_tick += self.policy.every
-        self.aftermath(now)
+        settle(s)
         self.idle = self.idle + 1 if nothing_left else 0
         self.schedule()
 
@@ -106,18 +106,11 @@ class Control:
         due = min(self.next_tick, self.under_way[0][0]) if self.under_way else self.next_tick
         self.s.tick_at = INF if due > self.s.until or self.idle >= IDLE_TICKS else due
 
-    def aftermath(self, now: int) -> None:
-        """What `loop.fire` does behind every event."""
-        for e, peer in ((self.s.a, self.s.b), (self.s.b, self.s.a)):
-            if e.wake:
-                wake_writer(e, now)
-            if e.sq_head:
-                blame_holder(e, peer, now)
-
     def look(self) -> None:
         """Call the policy. Whatever it raises becomes a ScenarioError that names file, line and tick."""
         tick = self.observe()
         readings = [int(getattr(tick.sender, name)) for name in READINGS]
+        readings += [int(getattr(tick.receiver, name)) for name in RECEIVER]
         try:
             self.function(tick)
         except Exception as error:
@@ -179,6 +172,15 @@ class Control:
     def ticks(self) -> NDArray[Any]:
         """Every tick so far, as `TICK` rows."""
         return np.array(self.rows, TICK)
+
+
+def settle(s: Path) -> None:
+    """What `loop.fire` does behind every event, for changes that are none."""
+    for e, peer in ((s.a, s.b), (s.b, s.a)):
+        if e.wake:
+            wake_writer(e, s.now)
+        if e.sq_head:
+            blame_holder(e, peer, s.now)
 
 
 class Deliveries:

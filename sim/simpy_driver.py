@@ -2,7 +2,8 @@
 
 The rules are the same functions, the ranks of simultaneous events are the same, so nanoseconds and event order equal
 the plain loop's. What SimPy adds is company: processes of your own run beside the model, read its state, change a
-setting, inject work. Call `Model.poke()` after changing something that may make an earlier event necessary.
+setting, inject work. `Model.server` and `Model.client` are the two ends as a policy sees them (`sim.tick.End`): what is
+assigned acts then and there. Call `Model.poke()` after changing the state in other ways.
 """
 
 from __future__ import annotations
@@ -14,7 +15,9 @@ import simpy
 
 from models.state import INF
 from sim import loop
+from sim.control import settle
 from sim.engine import Engine
+from sim.tick import Change, End
 from sim.trace import Trace, Watch
 
 
@@ -26,6 +29,8 @@ class Model:
         self.engine = engine
         self.path = engine.s
         self.watch = Watch(engine, trace) if trace is not None else None
+        self.server = End(engine.s.b, engine.s.ba, self.change)
+        self.client = End(engine.s.a, engine.s.ab, self.change)
         self.changed = env.event()
         self.process = env.process(self.events())
 
@@ -33,6 +38,15 @@ class Model:
         """State was changed from outside: look again for the next deadline."""
         if not self.changed.triggered:
             self.changed.succeed()
+
+    def change(self, change: Change) -> None:
+        """A process set something: carry it out, and what follows from it."""
+        self.path.now = int(self.env.now)
+        change(self.path.now)
+        settle(self.path)
+        if self.watch:
+            self.watch.tick()
+        self.poke()
 
     def events(self) -> Generator[simpy.Event, Any, None]:
         """Sleep until the earliest deadline, fire it, repeat."""

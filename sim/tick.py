@@ -131,6 +131,16 @@ class End:
         return e.rate_delivered * e.mss * 8_000_000 // e.rate_interval if e.rate_interval else 0
 
     @property
+    def rcv_wnd(self) -> int:
+        """TCP window this end offers its peer, bytes."""
+        return self._e.rcv_wnd
+
+    @property
+    def window_updates(self) -> int:
+        """HTTP/2 WINDOW_UPDATE frames this end has written."""
+        return self._e.h2.updates
+
+    @property
     def bytes_acked(self) -> int:
         """Bytes acknowledged so far."""
         return self._e.snd_una

@@ -76,6 +76,13 @@ def test_elastic_halves_when_both_are_low_and_keeps_in_its_dead_zone():
     assert set(ticks("elastic", *busy)["sk_sndbuf"]) == {2 * 128 * KIB}  # 500 a second are neither 800 nor 300
 
 
+def test_the_walk_along_the_front_ends_where_a_smaller_buffer_would_carry_less():
+    for rtt, size in (("5ms", 16), ("20ms", 32)):
+        assert (
+            at_end(ticks("front-walk", f"network.rtt={rtt}", "workload.messages=9000"), "sk_sndbuf") == 2 * size * KIB
+        )
+
+
 def test_bdp_sndbuf_asks_for_two_products():
     """10 Mbit/s less headers x 20 ms are 24 kB, 80 ms 97 kB."""
     assert 40 * KIB < at_end(ticks("bdp-sndbuf"), "sk_sndbuf") / 2 < 50 * KIB

@@ -8,6 +8,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from experiments import files
 from models.state import CAUSES
 from sim import Direction, Framing, Host, Network, Policy, Scenario, ScenarioError, Workload, simulate
 from tests.equivalence.outcome import assert_same_outcome
@@ -290,3 +291,46 @@ def test_another_congestion_control_starts_from_the_window_there_is():
     assert windows[3] == windows[2]
     assert names[:3] == ["cubic", "cubic", "bbr"]
     assert run.messages["pacing_ns"][-100:].sum() > 0 == run.messages["pacing_ns"][:50].sum()
+
+
+# ---- processes
+
+
+def test_a_simpy_process_sets_what_a_policy_may_set():
+    """The NODELAY of the timeline above, by a process that wakes at 25 ms."""
+    scenario = Scenario(
+        workload=Workload(interval=10 * MS, messages=20, size=512),
+        network=Network(up=Direction(delay=25 * MS), down=Direction(delay=25 * MS)),
+    )
+
+    def controller(env, model):
+        yield env.timeout(25 * MS - env.now)
+        model.server.nodelay = True
+
+    run = simulate(scenario, 1, processes=(controller,))
+    policy = simulate(replace(scenario, policy=Policy(every=25 * MS)), 1, policy=at(1, "nodelay", True))
+    assert_same_outcome(run, policy)
+
+
+def test_a_process_that_raises_the_send_buffer_wakes_the_writer():
+    scenario = Scenario(
+        workload=Workload(interval=0, burst=40, messages=40, size=1_000),
+        server=Host(nodelay=True, sndbuf=4_608),
+        network=Network(up=Direction(delay=50 * MS), down=Direction(delay=50 * MS)),
+    )
+
+    def controller(env, model):
+        yield env.timeout(20 * MS - env.now)
+        model.server.sndbuf = 100_000
+
+    accepted = simulate(scenario, 1, processes=(controller,)).messages["accepted_ns"]
+    assert set(accepted) == {0, 20 * MS}
+
+
+def test_window_updates_are_counted_beside_the_tcp_window():
+    scenario = files.load("grpc-streams", ["workload.messages=400"])
+    ticks = simulate(replace(scenario, policy=Policy(every=20 * MS)), 1, policy=lambda tick: None).ticks
+    assert ticks is not None
+    assert ticks["window_updates"][-1] > 5
+    assert (np.diff(ticks["window_updates"]) >= 0).all()
+    assert (ticks["rcv_wnd"] > 0).all()
