@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from experiments.reproduce.measuring import (
+    FRAMER_ALONE,
     LAN,
     MS,
     NAGLE,
@@ -17,9 +18,11 @@ from experiments.reproduce.measuring import (
     over,
     p,
     runs,
+    scenario,
 )
 from experiments.reproduce.rows import Finding, Value, row
 from experiments.statistics import Estimate
+from sim import simulate
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -113,12 +116,17 @@ def debugged(more: tuple[str, ...]) -> tuple[Estimate, Estimate]:
 
 @row("1.05", "report", "perf record on sys_enter_write shows the writes")
 def syscalls() -> Finding:
-    run = runs(REPRO, *LONG, LAN)[0]
-    writes = run.summary()["writes"] / len(run.messages)
-    reason = (
-        "the method is sound; the simulator's trace has a record a write(): when, how many bytes, how long blocked."
+    run = simulate(scenario(REPRO, *LONG, LAN), 0, trace=True)
+    assert run.trace is not None
+    calls = run.trace.writes[run.trace.writes["server"] == 1]
+    values = (
+        Value("the server's calls a message, PING ACKs included", float(calls["calls"].sum()) / len(run.messages)),
+        Value("bytes of the largest call", float(calls["bytes"].max()), "B"),
+        Value("longest time blocked", float(calls["blocked_ns"].max()) / MS, "ms"),
     )
-    return Finding("HOLDS", reason, (Value("write() calls a message", writes),))
+    return Finding(
+        "HOLDS", "a probe shows each call: when, how many bytes, how long blocked (observe --syscalls).", values
+    )
 
 
 @row("1.06", "claim", "write() often blocks in tcp_sendmsg, waiting for memory", "SO_SNDBUF 16 KiB for the full link")
@@ -175,7 +183,7 @@ def small_frames_wait() -> Finding:
 
 @row("1.10", "mechanism", "gRPC streaming responses often make [lost] small frames", "a 512-byte string in protobuf")
 def frames_are_small() -> Finding:
-    run = runs(REPRO, LAN)[0]
+    run = runs(REPRO, *FRAMER_ALONE, LAN)[0]
     wire = run.server.write_bytes / len(run.messages)
     reason = "9 bytes of frame header and 5 of gRPC prefix around each message; the text's number is lost."
     return Finding("HOLDS", reason, (Value("bytes on the wire for 512 bytes of text", wire, "B"),))
@@ -228,7 +236,8 @@ def nodelay_cures() -> Finding:
 @row("1.14", "experiment", "WithWriteBufferSize(4096) makes it worse: a fuller buffer, flushed later")
 def larger_buffer_is_worse() -> Finding:
     def at(flush: str, buffer: str) -> Estimate:
-        settings = (f"workload.framing.flush={flush}", f"workload.framing.buffer={buffer}", LAN, *LONG)
+        rule = (f"workload.framing.flush={flush}", f"workload.framing.buffer={buffer}")
+        settings = (*FRAMER_ALONE, *rule, LAN, *LONG)
         return over(runs(REPRO, *settings), latency("p99"))
 
     values = tuple(

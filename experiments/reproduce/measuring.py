@@ -16,12 +16,8 @@ MS = 1_000_000
 
 Measure = Callable[[Run], float]
 
-GRPC = (
-    "workload.framing.kind=grpc", "workload.framing.buffer=32KiB", "workload.framing.flush=on-idle",
-    "workload.framing.quota=64KiB",
-)  # fmt: skip
-"""The write path of grpc-go."""
-REAL = ("server.profile=linux-vm", "client.profile=linux-vm")
+FRAMER_ALONE = ("stack=plain", "workload.framing.kind=grpc", "server.nodelay=true", "server.profile=linux-vm")
+"""A stack reduced to its write buffer: no windows or probes, which would flush it too."""
 NAGLE = ("server.nodelay=false", "client.nodelay=false")
 """Nagle forced on at both ends, which no gRPC stack does by itself."""
 LAN = "network.rtt=50us"
