@@ -374,8 +374,8 @@ def send_buffer_level() -> Finding:
         values.append(Value(f"{name}: windows that end with a full send buffer", 100 * evidence.full, "%"))
         values.append(Value(f"{name}: time it holds data back", 100 * evidence.held.get("sndbuf", 0.0), "%"))
     reason = (
-        "fields and idea are right, the probe as printed does not compile. The kernel lets a write begin when a third is "
-        "free, so a full buffer is between two thirds and full most of the time: blocked time says it better."
+        "fields and idea are right, the probe as printed does not compile. The kernel lets a write begin when a third "
+        "is free, so a full buffer is between two thirds and full most of the time: blocked time says it better."
     )
     return Finding("HOLDS IF", reason, tuple(values), condition="blocked writes are looked at, not one level")
 

@@ -63,3 +63,9 @@ def test_the_page_has_a_section_a_row(tmp_path) -> None:
     for row, finding in findings.values():
         assert f"### {row.id} {row.claim}" in written
         assert finding.reason in written
+
+
+def test_no_row_of_the_text_is_left_out() -> None:
+    """Its chapters have 16, 28, 18, 23 and 20 rows, numbered without a gap."""
+    wanted = [f"{chapter}.{n:02}" for chapter, last in enumerate((16, 28, 18, 23, 20), 1) for n in range(1, last + 1)]
+    assert list(inventory()) == wanted
