@@ -53,19 +53,24 @@ def view(states: NDArray[Any], i: int) -> View:
 class View:
     """One record."""
 
-    __slots__ = ("_at", "_fields", "_words")
+    __slots__ = ("_at", "_fields", "_parts", "_words")
 
     def __init__(self, words: memoryview, at: int, fields: Fields) -> None:
         object.__setattr__(self, "_words", words)
         object.__setattr__(self, "_at", at)
         object.__setattr__(self, "_fields", fields)
+        object.__setattr__(self, "_parts", {})
 
     def __getattr__(self, name: str) -> Any:
         part = self._fields[name]
         if part.__class__ is int:
             return self._words[self._at + part]
-        at = self._at + part.offset
-        return ViewArray(self._words, at, part) if part.count else View(self._words, at, fields_of(part.kind))
+        made = self._parts.get(name)
+        if made is None:
+            at = self._at + part.offset
+            made = ViewArray(self._words, at, part) if part.count else View(self._words, at, fields_of(part.kind))
+            self._parts[name] = made
+        return made
 
     def __setattr__(self, name: str, value: int) -> None:
         self._words[self._at + self._fields[name]] = value

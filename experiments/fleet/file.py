@@ -28,7 +28,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from experiments.fleet.keys import Key, key_of
+from experiments.fleet.keys import Key, key_of, with_values
 from experiments.fleet.laws import Law, read_law
 from experiments.fleet.table import Table, read_table
 from experiments.sweep.file import flattened
@@ -195,11 +195,11 @@ class _Reader:
             return None
         for key, value in middles:
             try:
-                same = load(source, {**fixed, key.name: key.written(value)}) == key.place.put(scenario, value)
+                loaded = load(source, {**fixed, key.name: key.written(value)})
             except ScenarioError as error:
                 self.problems += [replace(p, path=p.path.replace("--set ", "draw.")) for p in error.problems]
             else:
-                if not same:
+                if loaded != with_values(scenario, [key.place], [value]):
                     self.complain(
                         f"draw.{key.name}", "decides about other keys", "it can only be set for all: use [set]"
                     )

@@ -16,7 +16,7 @@ from sim.scenario import Scenario
 from sim.units import DURATION, Quantity
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterable
 
 RTT = "network.rtt"
 
@@ -28,20 +28,31 @@ class Place:
     key: str
     fields: tuple[Loc, ...]
 
-    def put(self, scenario: Scenario, value: Any) -> Scenario:
-        """The scenario with this value."""
+    def parts(self, value: Any) -> Iterable[tuple[Loc, Any]]:
+        """The fields, each with what goes there."""
         if self.key == RTT:
-            first, second = self.fields
-            scenario = _put(scenario, first, value // 2)
-            return cast(Scenario, _put(scenario, second, value - value // 2))
-        for field in self.fields:
-            scenario = _put(scenario, field, value)
-        return scenario
+            return zip(self.fields, (value // 2, value - value // 2), strict=True)
+        return ((field, value) for field in self.fields)
 
 
-def _put(record: Any, field: Loc, value: Any) -> Any:
-    name = str(field[0])
-    return replace(record, **{name: value if len(field) == 1 else _put(getattr(record, name), field[1:], value)})
+def with_values(scenario: Scenario, places: Iterable[Place], values: Iterable[Any]) -> Scenario:
+    """The scenario with a value in each place; of two in one field the later stays."""
+    changes: dict[str, Any] = {}
+    for place, value in zip(places, values, strict=True):
+        for (*tables, field), part in place.parts(value):
+            inner = changes
+            for table in tables:
+                inner = inner.setdefault(str(table), {})
+            inner[str(field)] = part
+    return cast(Scenario, _changed(scenario, changes))
+
+
+def _changed(record: Any, changes: dict[str, Any]) -> Any:
+    values = {
+        name: _changed(getattr(record, name), value) if isinstance(value, dict) else value
+        for name, value in changes.items()
+    }
+    return replace(record, **values)
 
 
 @dataclass(frozen=True)

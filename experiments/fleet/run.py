@@ -17,7 +17,7 @@ import numpy as np
 from experiments.fleet.counts import Counts, Ints, bucket_of, buckets, counted
 from experiments.fleet.draw import EDGES, Drawing, Parameter
 from experiments.fleet.file import Fleet
-from experiments.fleet.keys import Place
+from experiments.fleet.keys import Place, with_values
 from experiments.sweep.errors import SweepError
 from experiments.sweep.runner import JOBS_A_WORKER, Driver
 from sim.errors import Problem, ScenarioError, SimulationLimit
@@ -242,9 +242,7 @@ def _scenario(batch: Batch, at: int) -> Scenario:
     """The scenario of one connection, checked: what was drawn may contradict what is set."""
     from experiments.checks import check
 
-    scenario = batch.scenario
-    for place, column in zip(batch.places, batch.columns, strict=True):
-        scenario = place.put(scenario, column[at])
+    scenario = with_values(batch.scenario, batch.places, (column[at] for column in batch.columns))
     problems = check(scenario, (), (), lambda path: f"connection {batch.first + at}: {'.'.join(map(str, path))}")
     if problems:
         drawn = ", ".join(

@@ -21,10 +21,10 @@ from experiments.sweep import cluster as module
 
 ROOT = Path(__file__).resolve().parents[2]
 TINYGRAM = [sys.executable, "-c", "from experiments.cli import main; raise SystemExit(main())"]
-RUNS = 24
+RUNS = 32
 SWEEP = """
 base = "telemetry"
-replications = 6
+replications = 8
 [set]
 workload.messages = 1500
 [axes]
@@ -124,7 +124,7 @@ def wait_until(true: Callable[[], object], seconds: float = 60) -> None:
         time.sleep(0.02)
 
 
-def test_neither_a_killed_worker_nor_a_killed_sweep_changes_a_result(cluster: Cluster, tmp_path: Path) -> None:
+def test_no_death_of_a_worker_or_of_the_sweep_changes_a_result(cluster: Cluster, tmp_path: Path) -> None:
     store = tmp_path / "remote.sqlite"
     doomed, _ = cluster.worker(), cluster.worker()
 
@@ -135,6 +135,15 @@ def test_neither_a_killed_worker_nor_a_killed_sweep_changes_a_result(cluster: Cl
         wait_until(lambda: done(store) > reached)
         sweep.send_signal(signal.SIGKILL)
     assert 3 < done(store) < RUNS
+
+    with sweeping(tmp_path, "remote.sqlite", "--cluster", cluster.address) as sweep:
+        reached = done(store)
+        wait_until(lambda: done(store) > reached)
+        sweep.send_signal(signal.SIGINT)
+        _, complaint = sweep.communicate(timeout=60)
+    assert sweep.returncode == 130
+    assert "the same command goes on" in complaint
+    assert "Traceback" not in complaint
 
     assert swept(tmp_path, "remote.sqlite", "--cluster", cluster.address)[0] == 0
     assert swept(tmp_path, "local.sqlite", "--workers", "2")[0] == 0
