@@ -1,6 +1,6 @@
 """Measure everything, print the table: `python -m benchmarks.bench [--quick] [--keep] [--json]`.
 
---quick leaves out the cold start and the sweep, which take long. --keep writes the figures into `results/`
+--quick leaves out the cold start and the sweeps, which take long. --keep writes the figures into `results/`
 and the table into the manual. This process imports nothing large, since a child's peak memory includes its parent's.
 """
 
@@ -76,11 +76,11 @@ def start_up(cold: bool) -> Figures:
     return figures
 
 
-def sweep() -> Figures:
-    """The sweep of `sweep-20s.toml` into a fresh store, on all cores."""
+def sweep(source: str) -> Figures:
+    """A sweep into a fresh store, on all cores."""
     with tempfile.TemporaryDirectory() as folder:
         store = str(Path(folder) / "store.sqlite")
-        cost, said = process.run([process.TINYGRAM, "sweep", file("sweep-20s"), "--store", store, "--json"])
+        cost, said = process.run([process.TINYGRAM, "sweep", source, "--store", store, "--json"])
     return {**cost.as_json(), "runs": json.loads(said)["new_runs"]}
 
 
@@ -99,7 +99,9 @@ def measure(quick: bool, say: Callable[[str], None]) -> Figures:
     figures["start_up"] = start_up(cold=not quick)
     if not quick:
         say("sweep-20s")
-        figures["sweep"] = sweep()
+        figures["sweep"] = sweep(file("sweep-20s"))
+        say("buffers")
+        figures["buffers"] = sweep("buffers")
     say("peers")
     with tempfile.TemporaryDirectory() as folder:
         figures["ns-3"] = ns3.measure(Path(folder), S1_MESSAGES)
@@ -120,7 +122,7 @@ def keep(figures: Figures) -> Path:
 def main() -> None:
     """The command."""
     parser = ArgumentParser(prog="python -m benchmarks.bench", description=(__doc__ or "").partition("\n")[0])
-    parser.add_argument("--quick", action="store_true", help="without cold start and sweep")
+    parser.add_argument("--quick", action="store_true", help="without cold start and sweeps")
     parser.add_argument("--keep", action="store_true", help="write results/DATE-MACHINE.json and the manual's table")
     parser.add_argument("--json", action="store_true", help="print the figures instead of the table")
     options = parser.parse_args()

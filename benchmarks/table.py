@@ -116,6 +116,9 @@ def costs(figures: Figures) -> Rows:
     if "sweep" in figures:
         s = figures["sweep"]
         rows.append(("`sweep-20s.toml`, all cores", f"{s['wall_s']:.0f} s ({s['cpu_s']:.0f} s of CPU)"))
+    if "buffers" in figures:
+        s = figures["buffers"]
+        rows.append(("`buffers`, 58 million messages, all cores", f"{s['wall_s']:.0f} s ({s['cpu_s']:.0f} s of CPU)"))
     return rows
 
 
