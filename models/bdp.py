@@ -6,26 +6,41 @@ small segments that nobody answers, which is what makes a forced Nagle expensive
 * grpc-go: the first DATA frame after the previous acknowledgement sends the next PING, with no pause between. When the
   sample is at least two thirds of the estimate, and the bandwidth sample / 1.5 rtt is the highest so far, the windows
   become twice the sample.
-* grpc-java: likewise, with the bandwidth taken over the time since the PING, and windows of twice the sample.
+* grpc-java: windows of twice the sample, when that is more than they are and the bandwidth since the PING is the
+  highest so far. Every probe that changes nothing lets the next wait for half a window more of data, up to five
+  windows. A client sends no third PING before it has written something else, since servers take offence at such.
 * C-core: the estimate doubles (or becomes the sample) when more than two thirds of it arrived and the bandwidth grew;
   windows are twice the estimate. It pauses between PINGs: 100 ms, halved by every growth, after two probes without
   growth 100 ms more each time, up to 10 s.
 
-Sources: grpc-go `bdp_estimator.go`; grpc-java `AbstractNettyHandler.FlowControlPinger`; grpc `bdp_estimator.cc`,
-`flow_control.cc`.
+Sources: grpc-go `bdp_estimator.go`; grpc-java `AbstractNettyHandler.FlowControlPinger`,
+`NettyClientHandler.PingCountingFrameWriter`; grpc `bdp_estimator.cc`, `flow_control.cc`.
 """
 
 from __future__ import annotations
 
-from models.constants import BDP_CORE, BDP_GO, BDP_OFF
+from models.constants import BDP_CORE, BDP_GO, BDP_JAVA, BDP_OFF
 from models.state import Endpoint
 
 SECOND = 1_000_000_000
 BOOTSTRAP = 10  # grpc-go: so many round trips are averaged ...
 ALPHA_TENTHS = 9  # ... then each counts nine tenths
+JAVA_PATIENCE = 10  # MAX_BACKOFF
+JAVA_QUIET_PINGS = 2  # NettyClientHandler.PingCountingFrameWriter
 CORE_ESTIMATE = 65_536
 CORE_PAUSE = 100_000_000
 CORE_LONGEST_PAUSE = 10 * SECOND
+
+
+def may_probe(e: Endpoint, n: int, now: int) -> int:
+    """No PING is out: may one go with this DATA of n bytes?"""
+    h = e.h2
+    if h.estimator == BDP_GO:
+        return 1 if h.bdp < h.bdp_limit else 0
+    if h.estimator == BDP_JAVA:
+        enough = 2 * (h.sample + n) >= h.bdp * h.steady
+        return 1 if enough and (e.server or h.quiet_pings < JAVA_QUIET_PINGS) else 0
+    return 1 if now >= h.probe_due else 0
 
 
 def wants_probe(e: Endpoint, n: int, now: int) -> int:
@@ -33,10 +48,9 @@ def wants_probe(e: Endpoint, n: int, now: int) -> int:
     h = e.h2
     if h.estimator == BDP_OFF:
         return 0
-    done = h.estimator == BDP_GO and h.bdp >= h.bdp_limit
-    if h.probing == 0 and now >= h.probe_due and not done:
+    if h.probing == 0 and may_probe(e, n, now):
         h.probing = 1
-        h.sample = n if h.estimator == BDP_GO else 0
+        h.sample = 0 if h.estimator == BDP_CORE else n
         h.samples += 1
         return 1
     h.sample += n
@@ -63,16 +77,27 @@ def probe_answered(e: Endpoint, now: int) -> int:
     bandwidth = min(h.sample, 1 << 32) * SECOND // elapsed
     if h.estimator == BDP_CORE:
         return core_answered(e, bandwidth, now)
-    if h.estimator == BDP_GO:
-        enlarge = 3 * h.sample >= 2 * h.bdp and bandwidth >= h.bandwidth and h.bdp < h.bdp_limit
-        h.bandwidth = max(h.bandwidth, bandwidth)
-    else:
-        enlarge = min(2 * h.sample, h.bdp_limit) > h.bdp and bandwidth > h.bandwidth
+    if h.estimator == BDP_JAVA:
+        return java_answered(e, bandwidth)
+    enlarge = 3 * h.sample >= 2 * h.bdp and bandwidth >= h.bandwidth and h.bdp < h.bdp_limit
+    h.bandwidth = max(h.bandwidth, bandwidth)
     if not enlarge:
         return 0
-    h.bandwidth = bandwidth
     h.bdp = min(2 * h.sample, h.bdp_limit)
     return h.bdp
+
+
+def java_answered(e: Endpoint, bandwidth: int) -> int:
+    """grpc-java's rule, and how patient the next probe is."""
+    h = e.h2
+    target = min(2 * h.sample, h.bdp_limit)
+    if bandwidth <= h.bandwidth or target <= h.bdp:
+        h.steady = min(h.steady + 1, JAVA_PATIENCE)
+        return 0
+    h.steady = 0
+    h.bandwidth = bandwidth
+    h.bdp = target
+    return target
 
 
 def core_answered(e: Endpoint, bandwidth: int, now: int) -> int:

@@ -89,10 +89,12 @@ def next_control(e: Endpoint, now: int) -> int:
     h.control_len -= 1
     n = control_length(e, f.kind, f.value, f.limit)
     e.w.put += n
-    if f.kind == FRAME_WINDOW_UPDATE:
-        h.updates += 1
+    if f.kind == FRAME_WINDOW_UPDATE or f.kind == FRAME_HEADERS:
+        h.updates += 1 if f.kind == FRAME_WINDOW_UPDATE else 0
+        h.quiet_pings = 0
     elif f.kind == FRAME_PING:
         h.pings += 1
+        h.quiet_pings += 1
         if f.value == PING_BDP:
             h.probe_at = now
     put_frame(e, f.kind, f.stream, 0, f.value, f.limit)

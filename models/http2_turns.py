@@ -136,6 +136,7 @@ def data_frame(e: Endpoint, i: int, now: int) -> int:
         n += take_body(e, i, now, 0, min(w.max_frame, min(s.window, h.window)) - n)
     s.window -= n
     h.window -= n
+    h.quiet_pings = 0
     ends = 1 if s.queued == 0 and s.state == STREAM_ENDED else 0
     put_frame(e, FRAME_DATA, i, n, ends, 0)
     give_up_turn(e, i, now)

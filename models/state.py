@@ -402,12 +402,13 @@ class Http2(Record):
     # probing
     estimator: int  # BDP_OFF, BDP_GO, BDP_JAVA, BDP_CORE
     bdp_limit: int
-    bdp: int
+    bdp: int  # the estimate; BDP_JAVA: the window it has come to
     probing: int  # 1: a PING is out, or waits to be written
     probe_at: int  # it was written then
     probe_due: int  # BDP_CORE: no PING before this
     probe_every: int  # BDP_CORE: ns between them
-    steady: int  # BDP_CORE: probes in a row that changed nothing
+    steady: int  # BDP_CORE, BDP_JAVA: probes in a row that changed nothing
+    quiet_pings: int  # PINGs written since the last frame that was none
     sample: int  # bytes since the probe began
     samples: int
     rtt: int  # ns, smoothed

@@ -179,7 +179,7 @@ def test_the_limit_is_assumed_until_settings_come() -> None:
 def probed(e: Endpoint, sample: int, rtt_ns: int) -> int:
     """One probe during which `sample` bytes come; returns the new windows or 0."""
     now = max(e.h2.probe_at, e.h2.probe_due)
-    first = 1 if e.h2.estimator == BDP_GO else 0
+    first = 0 if e.h2.estimator == BDP_CORE else sample  # from then on, or with the frame that brought the PING
     assert wants_probe(e, first, now)
     e.h2.probe_at = now
     assert wants_probe(e, sample - first, now) == 0
@@ -207,6 +207,28 @@ def test_an_equal_sample_over_a_longer_round_trip_changes_nothing() -> None:
     e.h2.estimator, e.h2.bdp, e.h2.bdp_limit = BDP_GO, WINDOW, 1 << 24
     assert probed(e, 60_000, 20 * MS) == 120_000
     assert probed(e, 110_000, 200 * MS) == 0
+
+
+def test_grpc_java_grows_patient() -> None:
+    """Each probe that changes nothing asks for half a window more of data before the next, five windows at most."""
+    e = new(Endpoint)
+    e.server, e.h2.estimator, e.h2.bdp, e.h2.bdp_limit = 1, BDP_JAVA, 100_000, 1 << 23
+    waits = []
+    for _ in range(12):
+        frames_read = 1
+        while not wants_probe(e, 1_000, 0):
+            frames_read += 1
+        waits.append(frames_read)
+        assert probe_answered(e, MS) == 0
+    assert waits == [1, *(50 * k - 1 for k in range(1, 11)), 499]
+
+
+def test_a_grpc_java_client_sends_two_pings_and_then_waits_until_it_has_something_else_to_say() -> None:
+    e = new(Endpoint)
+    e.h2.estimator, e.h2.bdp, e.h2.bdp_limit, e.h2.quiet_pings = BDP_JAVA, 0, 1 << 23, 2
+    assert wants_probe(e, 1_000, 0) == 0
+    e.h2.quiet_pings = 0
+    assert wants_probe(e, 1_000, 0) == 1
 
 
 def test_c_core_pauses_between_probes() -> None:
