@@ -39,11 +39,11 @@ READINGS = (
 RECEIVER = ("window_updates", "rcv_wnd")
 WINDOW = ("number", "now_ns", "offered", "sent", "delivered", "bytes")
 LATENCIES = ("mean_ns", "p50_ns", "p90_ns", "p99_ns", "max_ns")
-ZERO = (0,) * (WRITER_CAUSES + QUEUE_CAUSES)
 NONE = -1
 """A latency of a window that delivered nothing."""
 HELD = CAUSES[: WRITER_CAUSES + QUEUE_CAUSES]
 """What can hold data back at its sender."""
+ZERO = (0,) * len(HELD)
 COLUMNS = (*WINDOW, *LATENCIES, *READINGS, *RECEIVER, *SETTINGS, *(f"{cause}_ns" for cause in HELD))
 TICK = np.dtype([(name, np.int64) for name in COLUMNS])
 """One tick as `Run.ticks` keeps it: the window, readings before the policy, the sender's settings after it, and how
@@ -63,7 +63,7 @@ class Control:
         self.deliveries = Deliveries(engine.scenario)
         self.marks: deque[tuple[int, int, int]] = deque([(0, 0, 0)])  # (time, offered, sent) at ticks
         self.number = 0
-        self.ran = [[0] * len(HELD)]
+        self.ran = [list(ZERO)]
         self.next_tick = 0
         self.under_way: deque[tuple[int, Change]] = deque()
         self.idle = 0
@@ -164,7 +164,7 @@ class Control:
 
     def held(self, now: int) -> dict[str, int]:
         """How long since the last tick each cause held something back, ns, on the clock where it did so longest."""
-        before, self.ran = self.ran, readings(self.sender, now)
+        before, self.ran = self.ran, clock_readings(self.sender, now)
         since = [[b - a for a, b in zip(*pair, strict=True)] for pair in zip_longest(before, self.ran, fillvalue=ZERO)]
         return {cause: max(ns) for cause, *ns in zip(HELD, *since, strict=True)}
 
@@ -208,7 +208,7 @@ class Deliveries:
         return self.latency[: last - first], int(self.size[: last - first].sum())
 
 
-def readings(e: Endpoint, now: int) -> list[list[int]]:
+def clock_readings(e: Endpoint, now: int) -> list[list[int]]:
     """The sender's reason clocks, which run beside one another: of each the ns by cause of `HELD`, since the run began.
 
     The application's, that of its framer thread, that of queued HTTP/2 streams, each with the send queue's.

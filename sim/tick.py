@@ -26,11 +26,13 @@ from sim.build import CONGESTION
 LARGEST = 1 << 30
 """No buffer or water mark is larger, bytes."""
 LARGEST_RATE = 1_000_000_000
+LEAST_RATE = 0.001
+"""Messages a second; a slower sender is as slow as this."""
 LARGEST_BURST = 1_000_000
 UNLIMITED = 4_294_967_295
 """TCP_NOTSENT_LOWAT's default: no limit."""
 
-Change = Callable[[int], None]
+Change = Callable[[int], object]
 """What carries out a setting; it is given the time, ns."""
 
 
@@ -41,6 +43,12 @@ def whole(name: str, value: object, least: int, most: int) -> int:
     if not least <= value <= most:
         raise ValueError(f"{name} = {value:,} is out of bounds: {least:,} to {most:,}")
     return int(value)
+
+
+def spacing(rate: float) -> int:
+    """ns between tokens, 0 for any number of them."""
+    whole("rate", rate, 0, LARGEST_RATE)
+    return int(1_000_000_000 / max(rate, LEAST_RATE)) if rate else 0
 
 
 class End:
@@ -162,7 +170,7 @@ class End:
     def work(self, ns: int) -> None:
         """Occupy the application's core for `ns`: what the policy's own doing costs (a lock, an allocation, a copy)."""
         n = whole("work", ns, 0, 3_600_000_000_000)
-        self._change(lambda now: void(work(self._e.host, now, n)))
+        self._change(lambda now: work(self._e.host, now, n))
 
     # ---- settings of the socket
 
@@ -260,9 +268,7 @@ class End:
         """
         new: dict[str, int] = {}
         if rate is not None:
-            per_second = rate if whole("rate", rate, 0, LARGEST_RATE) or 0 < rate < 1 else 0
-            new["every"] = int(1_000_000_000 / max(per_second, 0.001)) if per_second else 0
-            new["burst"] = max(1, self._e.w.gate.burst)
+            new = {"every": spacing(rate), "burst": max(1, self._e.w.gate.burst)}
         bounded = (
             ("burst", burst, 1, LARGEST_BURST), ("high", high, 0, LARGEST), ("low", low, 0, LARGEST),
             ("backoff", backoff, 0, 3_600_000_000_000), ("backoff_max", backoff_max, 0, 3_600_000_000_000),
@@ -282,10 +288,6 @@ class End:
             knock(self._e.w, now)
 
         self._change(change)
-
-
-def void(_: object) -> None:
-    """Nothing of it."""
 
 
 @dataclass(frozen=True)
