@@ -45,7 +45,7 @@ class Timed:
 def replication(scenario: Scenario, seed: int) -> dict[str, Any]:
     """One compiled run from scenario to summary, as `simulate(messages=False)` does it, and its CPU seconds.
 
-    What the loop does not take is Python and NumPy: drawing messages, copying out finished ones, percentiles.
+    What the loop does not take is Python and NumPy: drawing messages, reading the tally.
     """
     from sim.engine import CompiledEngine
     from sim.run import collect

@@ -96,7 +96,7 @@ def course_of(scenario: Scenario, seed: int, driver: Driver) -> tuple[Floats, ND
 
     run = simulate(scenario, seed, driver=driver)
     order = np.argsort(run.messages["intended_ns"], kind="stable")
-    return run.messages["latency_ns"][order].astype(float), run.messages["intended_ns"][order], run.overloaded
+    return run.messages["latency_ns"][order].astype(float), run.messages["intended_ns"][order], run.measured.overloaded
 
 
 def mser5(course: Floats) -> int:

@@ -20,6 +20,11 @@ def on_wire(w: Writer, i: int) -> int:
     return w.order[i & w.mask] if w.layered else i & w.mask
 
 
+def number_of(w: Writer, i: int) -> int:
+    """Which message is the i-th on the wire, of those not yet retired."""
+    return w.retired + ((on_wire(w, i) - w.retired) & w.mask) if w.layered else i
+
+
 def switch(c: Clock, now: int, why: int) -> None:
     """From now on `why` is the reason."""
     if c.why != why:

@@ -22,6 +22,10 @@ MESSAGES = 65536
 READS = 8192
 RANGES = 2048
 DRAWS = 4096
+BUCKET_BITS = 14
+BUCKETS = 49 << BUCKET_BITS  # latencies below 2^62 ns
+SIZE_CLASSES = 4
+SLICES = 128
 STREAMS = 1024
 FRAMES = 65536
 CONTROLS = 4096
@@ -290,6 +294,61 @@ class Message(Record):
     x: Annotated[list[int], NCAUSES]
 
 
+class Bucket(Record):
+    """Values that are alike to one part in 2^BUCKET_BITS."""
+
+    count: int
+    top: int  # the largest of them
+
+
+class Histogram(Record):
+    """Latencies, ns (`models.histogram`)."""
+
+    n: int
+    total: int  # their sum: this ...
+    high: int  # ... and 2^32 times this
+    least: int
+    most: int
+    shift: int  # of the latest value's bucket
+    bucket: Annotated[list[Bucket], BUCKETS]
+
+
+class Slice(Record):
+    """Messages due in a slice of time, and the least of their waits for the one before them, ns."""
+
+    n: int
+    least: int
+
+
+class Tally(Record):
+    """Sums over the messages read so far (`models.tally`)."""
+
+    on: int  # what an entry is: MESSAGES or TRANSACTIONS; 0 = nobody asks for this end's
+    watch: int  # 1: waits are looked at for signs of overload
+    # start-up: the first messages, or those due before a time, but no more than this
+    warmup: int
+    warmup_until: int
+    startup_most: int
+    startup: Histogram
+    steady: Annotated[list[Histogram], SIZE_CLASSES]
+    closed: Histogram  # steady state, from the write call
+    cause: Annotated[list[int], NCAUSES]  # ledger: this ...
+    high: Annotated[list[int], NCAUSES]  # ... and 2^32 times this
+    held: int  # sum of latencies since the low words were last carried
+    n: int
+    bytes: int
+    first_due: int  # the first ...
+    first_size: int
+    last_due: int  # ... and the last to have been due
+    last_read: int
+    # waits
+    watched: int
+    origin: int  # the first of these messages was due
+    latest_due: int
+    slice_bits: int  # log2 of a slice's ns
+    slice: Annotated[list[Slice], SLICES]
+
+
 class Clock(Record):
     """A reason clock: one running reason, ns so far for each."""
 
@@ -439,6 +498,7 @@ class Writer(Record):
     # On HTTP/2 streams the i-th on the wire is in slot order[i], and [drained, retired) is finished.
     m: Annotated[list[Message], MESSAGES]
     mask: int
+    tally: Tally
     total: int  # messages of the whole run
     filled: int  # slots the driver has filled with draws
     need: int  # 1: the driver should drain and fill now

@@ -29,8 +29,9 @@ from models.options import set_sndbuf
 from models.profiles import HOSTS
 from models.receive_window import set_rcvbuf
 from models.sources import make, schedule_next
-from models.state import INF, Endpoint, Link, Path
+from models.state import INF, Endpoint, Link, Path, Writer
 from models.systems import DEFAULTS
+from models.tally import MESSAGES, TRANSACTIONS
 from sim.draws import Ints, Messages, bbr_phase, link_draws, messages, tick_phase
 from sim.errors import Problem, ScenarioError
 from sim.framing import set_framing, workloads
@@ -272,6 +273,16 @@ def start_sources(s: Path, scenario: Scenario, seed: int, luck: Sources) -> None
             set_stream(s.b, down, luck.b.total, scenario.server.cork)
     for e in (s.a, s.b):
         e.w.need = 1 if e.w.total else 0
+    set_tally((s.a if scenario.workload.sender == "client" else s.b).w, scenario)
+
+
+def set_tally(w: Writer, scenario: Scenario) -> None:
+    """What the summary counts: messages or transactions, start-up apart."""
+    w.tally.on = TRANSACTIONS if scenario.workload.kind == "request-response" else MESSAGES
+    w.tally.watch = 1 if w.mode == SCHEDULED else 0
+    w.tally.warmup = scenario.warmup
+    w.tally.warmup_until = scenario.warmup_time
+    w.tally.startup_most = w.total // 2
 
 
 def begin(e: Endpoint) -> None:

@@ -19,8 +19,8 @@ from models.http2_senders import deal
 from models.sources import enter_due
 from models.state import CAUSES, INF, QUEUE_CAUSES, WRITER_CAUSES, Clock, Endpoint, Path
 from sim import loop
+from sim.distribution import PER_MILLE
 from sim.errors import Problem, ScenarioError
-from sim.measure import quantiles
 from sim.policy import PolicyFunction, blame, file_name, said
 from sim.scenario import Policy, Scenario
 from sim.tick import Change, End, Tick
@@ -222,6 +222,17 @@ def clock_readings(e: Endpoint, now: int) -> list[list[int]]:
 def reading(clock: Clock, k: int, now: int) -> int:
     """How long reason k has run on one clock."""
     return clock.ran[k] + (now - clock.since if clock.why == k else 0)
+
+
+def quantiles(latency: NDArray[np.int64]) -> dict[str, int | None]:
+    """Mean, percentiles and maximum, exact; all None when there are none."""
+    n = len(latency)
+    if n == 0:
+        return dict.fromkeys(("mean", *PER_MILLE, "max"))
+    ranks = {name: -(-n * share // 1000) - 1 for name, share in PER_MILLE.items()}
+    placed = np.partition(latency, sorted({*ranks.values(), n - 1}))
+    percentiles = {name: int(placed[rank]) for name, rank in ranks.items()}
+    return {"mean": round(float(latency.mean())), **percentiles, "max": int(placed[n - 1])}
 
 
 def nan(value: int | None) -> float:

@@ -13,12 +13,14 @@ from numpy.typing import NDArray
 
 from models.ledger import NEVER
 from models.sources import resume
-from models.state import CAUSES, DRAWS, Endpoint, Link, Path
+from models.state import CAUSES, DRAWS, SIZE_CLASSES, SLICES, Endpoint, Histogram, Link, Path, Tally
+from models.tally import LOW_BITS
 from sim import loop
 from sim.build import Luck, PacketDraws, Sources, begin, build
+from sim.distribution import Distribution, Ints, bucket_index
 from sim.draws import Messages
 from sim.errors import SimulationLimit
-from sim.plain import new
+from sim.plain import Lazy, new
 from sim.scenario import Scenario
 from sim.view import cleared, view
 
@@ -31,9 +33,7 @@ STAMPS = (
     "t_read", "read_no", "writes", "retrans", "freed", "stream",
 )  # fmt: skip
 ROW = np.dtype([(name, np.int64) for name in STAMPS] + [("x", np.int64, (len(CAUSES),))])
-"""What is kept of a finished message."""
-BRIEF = np.dtype([(name, np.int64) for name in ("t_due", "size", "t_call", "t_read")])
-"""What is kept when only a summary is asked for; causes are summed as messages finish."""
+"""What is kept of a finished message, when messages are kept at all."""
 
 CHUNK = 1 << 16
 LIMITS = {
@@ -49,6 +49,28 @@ LIMITS = {
 Rows = NDArray[Any]
 
 
+def distribution(h: Histogram, index: Ints, value: Ints, count: Ints) -> Distribution:
+    """A histogram's buckets and what else it knows."""
+    return Distribution(index, value, count, (h.high << LOW_BITS) + h.total, h.least)
+
+
+def used_buckets(h: Histogram) -> Rows:
+    """The buckets of a compiled histogram from the least value's to the largest's."""
+    buckets: Rows = cast(Any, h.bucket).array
+    return buckets[bucket_index(h.least) : bucket_index(h.most) + 1]
+
+
+def emptied(states: States) -> States:
+    """States that served before, with no values left in their histograms."""
+    for i in range(len(states)):
+        s = cast(Path, view(states, i))
+        for t in (s.a.w.tally, s.b.w.tally):
+            for h in (t.startup, t.closed, *(t.steady[k] for k in range(SIZE_CLASSES))):
+                if h.n:
+                    used_buckets(h)[...] = 0
+    return states
+
+
 class Engine:
     """One replication of a scenario."""
 
@@ -59,9 +81,7 @@ class Engine:
         self.seed = seed
         self.keep = keep
         self.sources: Sources = build(self.s, scenario, seed, luck)
-        self.layout = ROW if keep else BRIEF
         self.rows: dict[str, list[Rows]] = {"a": [], "b": []}
-        self.totals = {"a": [0] * len(CAUSES), "b": [0] * len(CAUSES)}
         self.control: Control | None = None
         self.refill()
         for e in (self.s.a, self.s.b):
@@ -79,7 +99,15 @@ class Engine:
         raise NotImplementedError
 
     def take_messages(self, name: str, first: int, last: int) -> Rows:
-        """Copy messages first..last-1 out of the ring of endpoint `name`, and add up their causes."""
+        """Copy messages first..last-1 out of the ring of endpoint `name`."""
+        raise NotImplementedError
+
+    def distribution(self, h: Histogram) -> Distribution:
+        """What a histogram of the state holds."""
+        raise NotImplementedError
+
+    def slices(self, t: Tally) -> tuple[Ints, Ints]:
+        """`n` and `least` of the slices of a tally."""
         raise NotImplementedError
 
     def run_loop(self, budget: int) -> int:
@@ -98,16 +126,21 @@ class Engine:
         self.fill_draws(self.s.ba, self.sources.ba)
 
     def drain(self, name: str) -> None:
-        """Take the messages that have been read out of the ring of endpoint `name`."""
+        """The slots of messages that have been read are free; where somebody wants the messages, take them first."""
         e = getattr(self.s, name)
         w = e.w
         done = w.retired if w.layered else w.done
         if done > w.drained:
-            rows = self.take_messages(name, w.drained, done)
-            self.rows[name].append(rows)
+            if self.keep or self.control is not None:
+                self.hand_out(name, self.take_messages(name, w.drained, done))
             w.drained = done
-            if self.control is not None:
-                self.control.deliveries.add(name, rows)
+
+    def hand_out(self, name: str, rows: Rows) -> None:
+        """Messages that endpoint `name` sent have been read."""
+        if self.keep:
+            self.rows[name].append(rows)
+        if self.control is not None:
+            self.control.deliveries.add(name, rows)
 
     def fill_messages(self, e: Endpoint, source: Messages | None) -> None:
         """Draw messages for the free slots and let a sender that waited for them go on."""
@@ -175,14 +208,14 @@ class Engine:
         for name in ("a", "b"):
             self.drain(name)
             w = getattr(self.s, name).w
-            if w.layered:
+            if self.keep and w.layered:
                 left = range(w.drained, w.entered)
                 self.rows[name] += [self.take_messages(name, i, i + 1) for i in left if w.m[i & w.mask].t_read != NEVER]
 
     def messages(self, name: str) -> Rows:
         """All finished messages endpoint `name` sent."""
         parts = self.rows[name]
-        return np.concatenate(parts) if parts else np.zeros(0, self.layout)
+        return np.concatenate(parts) if parts else np.zeros(0, ROW)
 
 
 class PlainEngine(Engine):
@@ -212,14 +245,22 @@ class PlainEngine(Engine):
             d.spike = spike
 
     def take_messages(self, name: str, first: int, last: int) -> Rows:
-        """Copy messages first..last-1 out of the ring of endpoint `name`, and add up their causes."""
+        """Copy messages first..last-1 out of the ring of endpoint `name`."""
         w = getattr(self.s, name).w
         slots = [w.m[i & w.mask] for i in range(first, last)]
-        for m in slots:
-            self.totals[name] = [a + b for a, b in zip(self.totals[name], m.x, strict=True)]
-        if self.keep:
-            return np.array([(*(getattr(m, stamp) for stamp in STAMPS), tuple(m.x)) for m in slots], ROW)
-        return np.array([tuple(getattr(m, stamp) for stamp in BRIEF.names or ()) for m in slots], BRIEF)
+        return np.array([(*(getattr(m, stamp) for stamp in STAMPS), tuple(m.x)) for m in slots], ROW)
+
+    def distribution(self, h: Histogram) -> Distribution:
+        """What a histogram of the state holds."""
+        touched = cast(Lazy, h.bucket)
+        index = sorted(touched)
+        columns = index, [touched[i].top for i in index], [touched[i].count for i in index]
+        return distribution(h, *(np.array(column, np.int64) for column in columns))
+
+    def slices(self, t: Tally) -> tuple[Ints, Ints]:
+        """`n` and `least` of the slices of a tally."""
+        parts = [t.slice[i] for i in range(SLICES)]
+        return np.array([part.n for part in parts], np.int64), np.array([part.least for part in parts], np.int64)
 
     def run_loop(self, budget: int) -> int:
         """Take up to `budget` events; returns `sim.loop`'s status."""
@@ -239,7 +280,7 @@ class CompiledEngine(Engine):
     ) -> None:
         from sim import compiled
 
-        self.states = compiled.allocate(1) if memory is None else cleared(memory)
+        self.states = compiled.allocate(1) if memory is None else cleared(emptied(memory))
         self.entry = compiled.entry()
         self.s = cast(Path, view(self.states, 0))
         super().__init__(scenario, seed, keep, luck)
@@ -266,19 +307,28 @@ class CompiledEngine(Engine):
         part["spike"] = spike
 
     def take_messages(self, name: str, first: int, last: int) -> Rows:
-        """Copy messages first..last-1 out of the ring of endpoint `name`, and add up their causes."""
+        """Copy messages first..last-1 out of the ring of endpoint `name`."""
         e = getattr(self.s, name)
         ring, mask = self.ring(e), e.w.mask
-        rows = np.empty(last - first, self.layout)
+        rows = np.empty(last - first, ROW)
         a, b = first & mask, last & mask
         at = 0
         for lo, hi in [(a, b)] if a < b else [(a, mask + 1), (0, b)]:
-            for column in self.layout.names or ():
+            for column in ROW.names or ():
                 rows[column][at : at + hi - lo] = ring[column][lo:hi]
-            sums = ring["x"][lo:hi].sum(axis=0).tolist()
-            self.totals[name] = [total + more for total, more in zip(self.totals[name], sums, strict=True)]
             at += hi - lo
         return rows
+
+    def distribution(self, h: Histogram) -> Distribution:
+        """What a histogram of the state holds."""
+        buckets = used_buckets(h)
+        index = np.flatnonzero(buckets["count"])
+        return distribution(h, index + bucket_index(h.least), buckets["top"][index], buckets["count"][index])
+
+    def slices(self, t: Tally) -> tuple[Ints, Ints]:
+        """`n` and `least` of the slices of a tally."""
+        parts = cast(Any, t.slice).array
+        return parts["n"].copy(), parts["least"].copy()
 
     def run_loop(self, budget: int) -> int:
         """Take up to `budget` events; returns `sim.loop`'s status."""

@@ -1,118 +1,119 @@
-"""What a run is summarised by: percentiles, size classes, and whether the load was more than the path carries.
-
-Pure functions over NumPy arrays of integers (ns, bytes); nothing here knows how the run was made.
-"""
+"""What a run is summarised by, read from its tally (`models.tally`), whoever made time pass."""
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
 
+from models.ledger import NEVER
+from models.state import CAUSES, Writer
+from models.tally import FRAME, LOW_BITS, SEGMENT, SMALL, tally_wait
+from sim.distribution import Distribution, Ints
+
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    Ints = NDArray[np.int64]
+    from sim.engine import Engine
 
-PER_MILLE = {"p50": 500, "p90": 900, "p99": 990, "p999": 999}
-"""The percentiles of a summary, in thousandths."""
+CLASSES = ((1, SMALL), (SMALL + 1, SEGMENT), (SEGMENT + 1, FRAME), (FRAME + 1, None))
+"""Smallest and largest size (bytes) of each class of messages."""
 
-SIZE_BOUNDS = (128, 1_448, 16_384)
-"""Largest size (bytes) of all classes but the last: a header's worth, one Ethernet MSS, one HTTP/2 frame, beyond."""
-
-NEVER = -1
-"""`read_ns` of a message that was never read."""
-
-SLICES = 8  # of the last half, each with its valley of backlog
-LEAST_MESSAGES = 2 * SLICES  # in the last half; with fewer there is no trend to speak of
-DELIVERED_SHARE = 0.99  # of what was offered in the last half; less is a sign of overload
-RISE_SHARE = 1 - DELIVERED_SHARE  # and so much of it the backlog must have gained
+EIGHTHS = 8  # of the last half, each with its valley
+LEAST_MESSAGES = 2 * EIGHTHS  # in the last half; with fewer there is no trend to speak of
+RISE_SHARE = 0.01  # of the last half: so much longer the way must have become
 STRAIGHT = 0.85  # least correlation of valleys with time: by chance 1 in 250 trendless series of eight reaches it
 
 
-def quantiles(latency_ns: Ints) -> dict[str, int | None]:
-    """Mean, percentiles and maximum of latencies, in ns; all None when there are none.
+@dataclass(frozen=True)
+class Measures:
+    """Sums over the messages that were read (over transactions, for request-response). Times ns, sizes bytes."""
 
-    A percentile is a latency that occurred: the smallest that at least that share of the messages did not exceed.
-    It describes these messages only. Neighbours in a run are alike, so an interval for it comes from replications
-    (`experiments.statistics`), never from the run's own scatter.
-    """
-    n = len(latency_ns)
-    if n == 0:
-        return dict.fromkeys(("mean", *PER_MILLE, "max"))
-    ranks = {name: -(-n * share // 1000) - 1 for name, share in PER_MILLE.items()}
-    placed = np.partition(latency_ns, sorted({*ranks.values(), n - 1}))
-    return {
-        "mean": round(float(latency_ns.mean())),
-        **{name: int(placed[rank]) for name, rank in ranks.items()},
-        "max": int(placed[n - 1]),
-    }
+    startup: Distribution
+    steady: tuple[Distribution, ...]  # one a class of CLASSES
+    closed: Distribution  # steady state, from the write call
+    causes: dict[str, int]  # total ns of each cause
+    n: int
+    bytes: int
+    first_due: int
+    first_size: int
+    last_due: int
+    last_read: int
+    overloaded: bool
 
+    @property
+    def latency(self) -> Distribution:
+        """Steady state, messages of all sizes."""
+        return Distribution.merged(self.steady)
 
-def size_class(size: Ints) -> Ints:
-    """Class of each size: an index into the classes that `SIZE_BOUNDS` separates."""
-    return np.searchsorted(np.asarray(SIZE_BOUNDS), size, side="left").astype(np.int64)
-
-
-def by_size(size: Ints, latency_ns: Ints) -> list[dict[str, object]]:
-    """Percentiles per size class: `[{"from": bytes, "to": bytes | None, "messages": n, "latency_ns": {...}}]`."""
-    classes = size_class(size)
-    lower, upper = (1, *(bound + 1 for bound in SIZE_BOUNDS)), (*SIZE_BOUNDS, None)
-    rows: list[dict[str, object]] = []
-    for index, (low, high) in enumerate(zip(lower, upper, strict=True)):
-        members = latency_ns[classes == index]
-        if len(members):
-            rows.append({"from": low, "to": high, "messages": len(members), "latency_ns": quantiles(members)})
-    return rows
+    def by_size(self) -> list[dict[str, object]]:
+        """Percentiles per size class: `[{"from": bytes, "to": bytes | None, "messages": n, "latency_ns": {...}}]`."""
+        return [
+            {"from": low, "to": high, "messages": part.n, "latency_ns": part.summary()}
+            for (low, high), part in zip(CLASSES, self.steady, strict=True)
+            if part.n
+        ]
 
 
-def overloaded(intended_ns: Ints, read_ns: Ints, size: Ints) -> bool:
+def measure(engine: Engine, w: Writer) -> Measures:
+    """Read the tally of a sender of the engine's state."""
+    t = w.tally
+    left = unread(w) if t.watch else []
+    for due in left:  # so far each has had the oldest before it
+        tally_wait(t, due, due - left[0])
+    startup, closed = engine.distribution(t.startup), engine.distribution(t.closed)
+    steady = tuple(engine.distribution(t.steady[k]) for k in range(len(CLASSES)))
+    read = [part.least for part in (startup, *steady) if part.n]
+    return Measures(
+        startup=startup,
+        steady=steady,
+        closed=closed,
+        causes={cause: (t.high[k] << LOW_BITS) + t.cause[k] for k, cause in enumerate(CAUSES)},
+        n=t.n,
+        bytes=t.bytes,
+        first_due=t.first_due,
+        first_size=t.first_size,
+        last_due=t.last_due,
+        last_read=t.last_read,
+        overloaded=overloaded(*engine.slices(t), t.latest_due - t.origin, t.slice_bits, min(read, default=None)),
+    )
+
+
+def unread(w: Writer) -> list[int]:
+    """Intended times of the messages under way at the end."""
+    numbers = range(w.retired if w.layered else w.done, w.entered)
+    left = (w.m[i & w.mask] for i in numbers)
+    return [m.t_due for m in left if not (w.layered and m.t_read != NEVER)]
+
+
+def overloaded(n: Ints, wait: Ints, span: int, bits: int, fastest: int | None) -> bool:
     """Did more arrive than the path carries, so that the latency only says how long the run was?
 
-    Judged in the last half of the time in which messages arrive (after the last arrival any backlog drains). Two signs
-    must agree: less than 99 % of the bytes offered there was delivered there, and the backlog rises. A message counts
-    as backlog once it is later than the fastest message of the run was, so the length of the way is no backlog, nor is
-    the steady queue of a loaded path. The backlog rises when its valleys, the minima of eight equal slices, lie on a
-    climbing line which gains 1 % of the bytes offered: a burst or a spike lifts the peaks, only overload the valleys.
+    n, wait: messages due in each slice of 2^bits ns, and the least time from when one is due to when the one before it
+    is read. span: ns from the first intended time to the last. fastest: the least latency; None when none was read.
 
-    `read_ns` is `NEVER` for a message that was not read. A run whose last half has fewer than 16 messages is not
-    judged: it is never overloaded.
+    Judged in the last half of the time in which messages are due (after the last one any backlog drains). A wait
+    longer than `fastest` is a backlog: the length of the way is none. The backlog grows when its valleys, the least
+    ones of eight equal parts, lie on a line that climbs by 1 % of the time: a burst, a spike or the steady queue of a
+    loaded path lifts the peaks, only overload the valleys. With fewer than 16 messages in that half the answer is no.
     """
-    order = np.argsort(intended_ns, kind="stable")
-    arrive = intended_ns[order]
-    if len(arrive) < LEAST_MESSAGES or arrive[0] == arrive[-1]:
+    middle, end = (span // 2) >> bits, span >> bits
+    n, wait = n[middle + 1 : end + 1], wait[middle + 1 : end + 1]
+    if len(n) < EIGHTHS or int(n.sum()) < LEAST_MESSAGES:
         return False
-    end = int(arrive[-1])
-    middle = int(arrive[0]) + (end - int(arrive[0])) // 2
-    late_half = arrive > middle
-    if int(late_half.sum()) < LEAST_MESSAGES:
-        return False
-    arrived = np.concatenate(([0], np.cumsum(size[order])))
-    offered = int(arrived[-1]) - int(arrived[int(np.searchsorted(arrive, middle, side="right"))])
-
-    read = read_ns != NEVER
-    if not read.any():
+    if fastest is None:
         return True
-    on_time = read_ns[read] - int((read_ns[read] - intended_ns[read]).min())
-    leave_order = np.argsort(on_time, kind="stable")
-    leave = on_time[leave_order]
-    left = np.concatenate(([0], np.cumsum(size[read][leave_order])))
-
-    by_middle, by_end = left[np.searchsorted(leave, [middle, end], side="right")]
-    if int(by_end - by_middle) >= DELIVERED_SHARE * offered:
-        return False
-    instants = arrive[late_half]  # the valleys are just before an arrival
-    backlog = arrived[np.searchsorted(arrive, instants)] - left[np.searchsorted(leave, instants)]
-    return _rises(_valleys(instants, backlog, middle, end), RISE_SHARE * offered)
+    valleys = _valleys(n, np.maximum(wait - fastest, 0))
+    return _rises(valleys, RISE_SHARE * (len(n) << bits))
 
 
-def _valleys(instants: Ints, backlog: Ints, start: int, end: int) -> NDArray[np.float64]:
-    """Least backlog of each of the equal slices of (start, end]; a slice without arrivals keeps the last one's."""
-    which = np.minimum((instants - start) * SLICES // (end - start), SLICES - 1)
-    valleys = np.zeros(SLICES)
-    level = float(backlog[0])
-    for index in range(SLICES):
-        inside = backlog[which == index]
+def _valleys(n: Ints, backlog: Ints) -> NDArray[np.float64]:
+    """The least backlog of each eighth; one without arrivals keeps the last one's."""
+    valleys = np.zeros(EIGHTHS)
+    level = float(backlog[n > 0][0])
+    for index, eighth in enumerate(np.array_split(np.arange(len(n)), EIGHTHS)):
+        inside = backlog[eighth][n[eighth] > 0]
         level = float(inside.min()) if len(inside) else level
         valleys[index] = level
     return valleys
@@ -120,10 +121,10 @@ def _valleys(instants: Ints, backlog: Ints, start: int, end: int) -> NDArray[np.
 
 def _rises(valleys: NDArray[np.float64], least: float) -> bool:
     """Do the valleys lie on a line that climbs by `least` or more from the first to the last?"""
-    time = np.arange(SLICES) - (SLICES - 1) / 2
+    time = np.arange(EIGHTHS) - (EIGHTHS - 1) / 2
     deviation = valleys - valleys.mean()
     spread = float(np.sqrt((time @ time) * (deviation @ deviation)))
     if spread == 0:
         return False
     slope, correlation = float(time @ deviation / (time @ time)), float(time @ deviation) / spread
-    return correlation >= STRAIGHT and slope * (SLICES - 1) >= least
+    return correlation >= STRAIGHT and slope * (EIGHTHS - 1) >= least

@@ -11,6 +11,8 @@ from typing import Annotated, Any, TypeVar, cast, get_args, get_origin, get_type
 
 from models.state import Record
 
+FEW = 64
+
 R = TypeVar("R", bound=Record)
 
 
@@ -61,7 +63,7 @@ def _checked_setattr(self: object, name: str, value: object) -> None:
 
 def _array(element: Any, capacity: int, checked: bool) -> Any:
     if element is int:
-        return [0] * capacity
+        return [0] * capacity if capacity <= FEW else Lazy(int)
     return Lazy(lambda: new(element, checked))
 
 

@@ -4,23 +4,24 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from functools import cached_property, lru_cache
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
-from numpy.typing import NDArray
 
 from models.state import CAUSES, SERVICE
 from sim.build import HEADERS, TIMESTAMPS
 from sim.engine import Engine, PlainEngine, Rows
 from sim.errors import SimulationLimit
 from sim.identity import package_version, scenario_hash
-from sim.measure import by_size, overloaded, quantiles
+from sim.measure import Measures, measure
 from sim.policy import PolicyFunction
 from sim.scenario import DEFAULT_MESSAGES, Policy, Scenario
 from sim.trace import Trace, run_traced
 
 if TYPE_CHECKING:
+    from hdrh.histogram import HdrHistogram
+
     from sim.compiled import States
 
 Driver = Literal["auto", "simpy", "loop", "compiled"]
@@ -34,9 +35,6 @@ COLUMNS = {
 MESSAGE = np.dtype([(n, np.int64) for n in ("index", *COLUMNS, "latency_ns")] + [(f"{c}_ns", np.int64) for c in CAUSES])
 """One delivered message; the causes sum to latency_ns."""
 
-BRIEF_MESSAGE = np.dtype([(n, np.int64) for n in ("index", "size", "intended_ns", "call_ns", "read_ns", "latency_ns")])
-"""The same when only a summary is asked for."""
-
 COMPILED_FROM = 200_000
 """`auto` compiles, which takes about half a minute once, for runs of at least this many messages ..."""
 CACHED_FROM = 10_000
@@ -46,17 +44,14 @@ LARGEST_RUN = 1_000_000_000
 
 
 def message_table(rows: Rows) -> Rows:
-    """Finished messages as `MESSAGE` rows (`BRIEF_MESSAGE` when that is all there is)."""
-    names = rows.dtype.names or ()
-    table = np.zeros(len(rows), MESSAGE if "x" in names else BRIEF_MESSAGE)
+    """Finished messages as `MESSAGE` rows."""
+    table = np.zeros(len(rows), MESSAGE)
     table["index"] = np.arange(len(rows))
     for column, stamp in COLUMNS.items():
-        if stamp in names:
-            table[column] = rows[stamp]
+        table[column] = rows[stamp]
     table["latency_ns"] = rows["t_read"] - rows["t_due"]
-    if "x" in names:
-        for i, cause in enumerate(CAUSES):
-            table[f"{cause}_ns"] = rows["x"][:, i]
+    for i, cause in enumerate(CAUSES):
+        table[f"{cause}_ns"] = rows["x"][:, i]
     return table
 
 
@@ -109,12 +104,17 @@ def counters(e: Any, incoming: Any) -> Counters:
 
 @dataclass
 class Run:
-    """The outcome of one replication. Times are ns from the start of the workload, latencies from intended times."""
+    """The outcome of one replication. Times are ns from the start of the workload, latencies from intended times.
+
+    measured: what the summary is made of; the same whether or not messages were kept.
+    table, reverse: the messages, when they were kept; `reverse` those of the scenario's reverse stream.
+    """
 
     scenario: Scenario
     seed: int
     driver: str
-    messages: Rows
+    measured: Measures
+    table: Rows | None
     reverse: Rows | None
     client: Counters
     server: Counters
@@ -122,62 +122,60 @@ class Run:
     events: int
     end_ns: int
     link_drops: tuple[int, int]
-    totals: dict[str, int]
     trace: Trace | None = field(default=None, repr=False)
-    ticks: NDArray[Any] | None = field(default=None, repr=False)  # `sim.control.TICK` rows, when there is a policy
+    ticks: Rows | None = field(default=None, repr=False)  # `sim.control.TICK` rows, when there is a policy
+
+    @property
+    def messages(self) -> Rows:
+        """The delivered messages (transactions, for request-response) as `MESSAGE` rows, in the order they were sent.
+
+        Raises ValueError for a run that kept none.
+        """
+        if self.table is None:
+            raise ValueError("this run kept no messages: simulate(..., messages=True)")
+        return self.table
 
     @property
     def undelivered(self) -> int:
         """Messages offered but not read by the end."""
-        return self.offered - len(self.messages)
-
-    @cached_property
-    def duration_ns(self) -> int:
-        """From the first intended time to the last read."""
-        m = self.messages
-        return int(m["read_ns"].max() - m["intended_ns"].min()) if len(m) else self.end_ns
+        return self.offered - self.measured.n
 
     @property
     def warmup(self) -> int:
-        """Messages that count as start-up."""
-        early = int(np.searchsorted(self.messages["intended_ns"], self.scenario.warmup_time))
-        return min(max(self.scenario.warmup, early), len(self.messages) // 2)
+        """Messages that count as start-up: the first ones."""
+        return self.measured.startup.n
 
     @property
-    def steady(self) -> Rows:
-        """Messages behind the start-up."""
-        return self.messages[self.warmup :]
-
-    @cached_property
-    def overloaded(self) -> bool:
-        """Did the backlog keep growing? A closed loop cannot be overloaded."""
-        closed = self.scenario.workload.kind != "stream" or self.scenario.workload.arrivals in ("greedy", "sleeper")
-        m = self.messages
-        return not closed and overloaded(m["intended_ns"], m["read_ns"], m["size"])
+    def duration_ns(self) -> int:
+        """From the first intended time to the last read."""
+        m = self.measured
+        return m.last_read - m.first_due if m.n else self.end_ns
 
     @property
     def throughput_bps(self) -> int:
         """Delivered payload, bits per second of the run."""
-        return int(self.messages["size"].sum()) * 8_000_000_000 // max(1, self.duration_ns)
+        return self.measured.bytes * 8_000_000_000 // max(1, self.duration_ns)
 
     @property
     def offered_bps(self) -> int:
-        """Offered payload, bits per second of the time in which messages were intended."""
-        m = self.messages
-        if len(m) < 2:
-            return 0
-        window = int(m["intended_ns"][-1] - m["intended_ns"][0])
-        return int(m["size"][1:].sum()) * 8_000_000_000 // window if window else 0
+        """Offered payload, bits per second of the time in which the delivered messages were intended."""
+        m = self.measured
+        window = m.last_due - m.first_due
+        return (m.bytes - m.first_size) * 8_000_000_000 // window if window else 0
+
+    def ledger_ns(self) -> dict[str, int]:
+        """Cause to total ns over all delivered messages, causes that never ran included."""
+        return dict(self.measured.causes)
+
+    def histogram(self, digits: int = 3) -> HdrHistogram:
+        """Latencies in steady state, ns, as an HdrHistogram of that many significant digits."""
+        return self.measured.latency.hdr(digits)
 
     def cpu_share(self) -> dict[str, float]:
         """Share of the run in which each host's busier core worked."""
         d = max(1, self.duration_ns)
         ends = {"client": self.client, "server": self.server}
         return {n: round(min(1.0, max(c.app_busy_ns, c.receive_busy_ns) / d), 6) for n, c in ends.items()}
-
-    def ledger_ns(self) -> dict[str, int]:
-        """Cause to total ns over all delivered messages, causes that never ran included."""
-        return dict(self.totals)
 
     def sender(self) -> Counters:
         """The endpoint whose messages are measured."""
@@ -189,19 +187,19 @@ class Run:
 
     def summary(self) -> dict[str, Any]:
         """The run as JSON-ready numbers."""
-        m, steady = self.messages, self.steady
+        m = self.measured
         sender = self.sender()
         return {
-            "messages": len(m),
+            "messages": m.n,
             "undelivered": self.undelivered,
             "duration_ns": self.duration_ns,
             "throughput_bps": self.throughput_bps,
             "offered_bps": self.offered_bps,
-            "overloaded": self.overloaded,
-            "latency_ns": quantiles(steady["latency_ns"]),
-            "startup_latency_ns": quantiles(m["latency_ns"][: self.warmup]),
-            "closed_loop_latency_ns": quantiles(steady["read_ns"] - steady["call_ns"]),
-            "by_size": by_size(steady["size"], steady["latency_ns"]),
+            "overloaded": m.overloaded,
+            "latency_ns": m.latency.summary(),
+            "startup_latency_ns": m.startup.summary(),
+            "closed_loop_latency_ns": m.closed.summary(),
+            "by_size": m.by_size(),
             "ledger_ns": self.ledger_ns(),
             "writes": sender.writes,
             "segments": sender.segments,
@@ -310,7 +308,8 @@ def simulate(
 
     driver: "simpy" (processes; `processes` are generator functions `(env, path)` run beside the model), "loop" (the
     same events in a plain loop), "compiled" (Numba) or "auto". All give the same nanoseconds and the same events.
-    messages: keep every message with its stamps and causes (1,000 bytes each); without, what a summary needs (140).
+    messages: keep every message with its stamps and causes (1,000 bytes each); without, memory does not grow with
+    their number. The summary is the same.
     trace: also keep every packet and every event.
     policy: a function called with a `sim.tick.Tick` at every control tick, instead of the one the scenario names.
     memory: for one short run after another, what `sim.compiled.allocate(1)` gave; a compiled run then works in there.
@@ -318,8 +317,7 @@ def simulate(
     """
     check_work(scenario)
     chosen = "simpy" if processes else choose(scenario, driver, trace)
-    keep = messages or scenario.workload.kind == "request-response"
-    engine = make_engine(scenario, seed, chosen, keep, memory)
+    engine = make_engine(scenario, seed, chosen, messages, memory)
     kept = Trace() if trace else None
     take_control(engine, policy)
     if chosen == "simpy":
@@ -349,34 +347,28 @@ def take_control(engine: Engine, function: PolicyFunction | None) -> None:
 def collect(engine: Engine, driver: str, trace: Trace | None) -> Run:
     """What the engine leaves behind, as a Run."""
     scenario, s = engine.scenario, engine.s
-    sent = {"client": engine.messages("a"), "server": engine.messages("b")}
-    ends = {"client": s.a, "server": s.b}
-    main = scenario.workload.sender
-    other = "server" if main == "client" else "client"
-    offered = ends[main].w.total
-    totals = dict(zip(CAUSES, engine.totals["a" if main == "client" else "b"], strict=True))
-    reverse: NDArray[Any] | None = None
-    if scenario.workload.kind == "request-response":
-        table = transaction_table(sent[main], sent[other])
-        offered = ends[main].w.made
-        totals = {cause: int(table[f"{cause}_ns"].sum()) for cause in CAUSES}
-    else:
-        table = message_table(sent[main])
-        if scenario.reverse is not None:
-            reverse = message_table(sent[other])
+    name, other = ("a", "b") if scenario.workload.sender == "client" else ("b", "a")
+    w = getattr(s, name).w
+    transactions = scenario.workload.kind == "request-response"
+    table = reverse = None
+    if engine.keep and transactions:
+        table = transaction_table(engine.messages(name), engine.messages(other))
+    elif engine.keep:
+        table = message_table(engine.messages(name))
+        reverse = message_table(engine.messages(other)) if scenario.reverse is not None else None
     return Run(
         scenario=scenario,
         seed=engine.seed,
         driver=driver,
-        messages=table,
+        measured=measure(engine, w),
+        table=table,
         reverse=reverse,
         client=counters(s.a, s.ba),
         server=counters(s.b, s.ab),
-        offered=offered,
+        offered=w.made if transactions else w.total,
         events=s.events,
         end_ns=s.now,
         link_drops=(s.ab.lost + s.ab.overflowed, s.ba.lost + s.ba.overflowed),
-        totals=totals,
         trace=trace,
         ticks=engine.control.ticks if engine.control else None,
     )

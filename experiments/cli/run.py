@@ -70,7 +70,7 @@ def run(
         from experiments.message_table import write_csv
 
         write_csv(outcome, messages)
-        note(f"{len(outcome.messages):,} messages written to {messages}")
+        note(f"{outcome.measured.n:,} messages written to {messages}")
     if ticks is not None:
         from experiments.tick_table import write_ticks
 

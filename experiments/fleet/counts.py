@@ -87,7 +87,14 @@ class Counts:
         return histogram
 
 
-def counted(values: Ints) -> tuple[Ints, Ints]:
-    """Values as (buckets, how many each)."""
-    bucket, count = np.unique(bucket_of(values), return_counts=True)
-    return bucket, count.astype(np.int64)
+def counted(values: Ints, times: Ints, bits: int = BITS) -> tuple[Ints, Ints]:
+    """Values, each so many times, as (buckets, how many each)."""
+    return added(bucket_of(values, bits), times)
+
+
+def added(bucket: Ints, count: Ints) -> tuple[Ints, Ints]:
+    """The counts of equal buckets as one."""
+    unique, where = np.unique(bucket, return_inverse=True)
+    total = np.zeros(len(unique), np.int64)
+    np.add.at(total, where, count)
+    return unique, total

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from experiments.fleet.counts import Counts, Ints, bucket_of, buckets, counted
+from experiments.fleet.counts import Counts, Ints, added, buckets, counted
 from experiments.fleet.draw import EDGES, Drawing, Parameter
 from experiments.fleet.file import Fleet
 from experiments.fleet.keys import Place, with_values
@@ -175,8 +175,8 @@ def simulate_batch(batch: Batch) -> Part:
 
     memory = _memory(batch.driver)
     part = Part(batch.group)
-    found: dict[str, list[Ints]] = {metric: [] for metric in METRICS}
-    spread: list[Ints] = []
+    found: dict[str, list[tuple[Ints, Ints]]] = {metric: [] for metric in METRICS}
+    spread: list[tuple[Ints, Ints]] = []
     for at in range(len(batch)):
         scenario = _scenario(batch, at)
         try:
@@ -188,14 +188,14 @@ def simulate_batch(batch: Batch) -> Part:
         _count(part, run)
         for metric, values in samples(run).items():
             found[metric].append(values)
-        coarse = bucket_of(found[MESSAGES][-1], TAIL_BITS)
-        spread += [(key * BINS + bin_) * buckets(TAIL_BITS) + coarse for key, bin_ in enumerate(_bins(batch, at))]
+        coarse, times = counted(*found[MESSAGES][-1], TAIL_BITS)
+        for key, bin_ in enumerate(_bins(batch, at)):
+            spread.append(((key * BINS + bin_) * buckets(TAIL_BITS) + coarse, times))
     for metric, parts in found.items():
         if parts:
-            part.found[metric] = counted(np.concatenate(parts))
+            part.found[metric] = counted(*_joined(parts))
     if spread:
-        index, count = np.unique(np.concatenate(spread), return_counts=True)
-        part.spread = index, count
+        part.spread = added(*_joined(spread))
     return part
 
 
@@ -208,19 +208,23 @@ def _memory(driver: Driver) -> States | None:
     return allocate(1)
 
 
-def samples(run: Run) -> dict[str, Ints]:
-    """What a run adds to each metric."""
-    from sim.measure import quantiles
-
-    steady = run.steady
-    p99 = quantiles(steady["latency_ns"])["p99"]
+def samples(run: Run) -> dict[str, tuple[Ints, Ints]]:
+    """What a run adds to each metric: values, and how many times each."""
+    m, once = run.measured, np.ones(1, np.int64)
+    latency = m.latency
+    p99 = np.array([latency.percentile(990)] if latency.n else [], np.int64)
     return {
-        MESSAGES: steady["latency_ns"],
-        STARTUP: run.messages["latency_ns"][: run.warmup],
-        WRITTEN: steady["read_ns"] - steady["call_ns"],
-        CONNECTION: np.array([] if p99 is None else [p99], np.int64),
-        THROUGHPUT: np.array([run.throughput_bps], np.int64),
+        MESSAGES: (latency.value, latency.count),
+        STARTUP: (m.startup.value, m.startup.count),
+        WRITTEN: (m.closed.value, m.closed.count),
+        CONNECTION: (p99, once[: len(p99)]),
+        THROUGHPUT: (np.array([run.throughput_bps], np.int64), once),
     }
+
+
+def _joined(parts: list[tuple[Ints, Ints]]) -> tuple[Ints, Ints]:
+    values, counts = zip(*parts, strict=True)
+    return np.concatenate(values), np.concatenate(counts)
 
 
 def _bins(batch: Batch, at: int) -> list[int]:
@@ -231,9 +235,9 @@ def _bins(batch: Batch, at: int) -> list[int]:
 def _count(part: Part, run: Run) -> None:
     sender = run.sender()
     part.connections += 1
-    part.messages += len(run.messages)
+    part.messages += run.measured.n
     part.undelivered += run.undelivered
-    part.overloaded += int(run.overloaded)
+    part.overloaded += int(run.measured.overloaded)
     part.segments += sender.segments
     part.retransmits += sender.retransmits
 

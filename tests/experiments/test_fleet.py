@@ -58,6 +58,11 @@ def problems_of(folder: Path, text: str, **tables: str) -> str:
 
 # ---- counting --------------------------------------------------------------------------------------------------------
 
+
+def counts_of(values: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    return counted(values, np.ones(len(values), np.int64))
+
+
 VALUES = st.lists(st.integers(0, HIGHEST) | st.integers(0, 5_000), min_size=1, max_size=50)
 
 
@@ -68,7 +73,7 @@ def test_buckets_are_those_of_hdrhistogram(values: list[int]):
     for value in values:
         reference.record_value(value)
     counts = Counts()
-    counts.add(counted(np.array(values)))
+    counts.add(counts_of(np.array(values)))
     assert counts.hdr().equals(reference)
 
 
@@ -76,7 +81,7 @@ def test_buckets_are_those_of_hdrhistogram(values: list[int]):
 @given(VALUES, st.sampled_from([0.5, 0.9, 0.99, 0.9999]))
 def test_a_percentile_is_the_least_value_that_its_share_does_not_exceed(values: list[int], share: float):
     counts = Counts()
-    counts.add(counted(np.array(values)))
+    counts.add(counts_of(np.array(values)))
     found = counts.quantile(share)
     assert found is not None
     assert sum(value <= found for value in values) >= share * len(values)
@@ -88,9 +93,9 @@ def test_a_percentile_is_the_least_value_that_its_share_does_not_exceed(values: 
 @given(VALUES, VALUES)
 def test_histograms_of_parts_add_up_to_the_histogram_of_all(one: list[int], other: list[int]):
     apart, together = Counts(), Counts()
-    apart.add(counted(np.array(one)))
-    apart.add(counted(np.array(other)))
-    together.add(counted(np.array(one + other)))
+    apart.add(counts_of(np.array(one)))
+    apart.add(counts_of(np.array(other)))
+    together.add(counts_of(np.array(one + other)))
     assert (apart.count == together.count).all()
     assert apart.n == len(one) + len(other)
 
@@ -170,7 +175,7 @@ def test_connections_that_are_alike_are_replications_of_one_scenario(tmp_path: P
     for metric in METRICS:
         expected = Counts()
         for one in runs:
-            expected.add(counted(samples(one)[metric]))
+            expected.add(counted(*samples(one)[metric]))
         assert (total.counts(metric).count == expected.count).all()
     assert (total.connections, total.messages) == (4, 240)
 
@@ -217,7 +222,7 @@ def test_intervals_contain_the_percentile_as_often_as_they_say():
     for _ in range(150):
         groups = [{metric: Counts() for metric in METRICS} for _ in range(20)]
         for group in groups:
-            group[MESSAGES].add(counted((np.exp(rng.standard_normal(100)) * 1e6).astype(np.int64)))
+            group[MESSAGES].add(counts_of((np.exp(rng.standard_normal(100)) * 1e6).astype(np.int64)))
         found = percentiles(Total((), groups, np.zeros((0, 0, 0), np.int64)), MESSAGES)["p90"]
         assert found.lo is not None
         assert found.hi is not None

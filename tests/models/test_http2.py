@@ -126,8 +126,8 @@ def test_a_slow_application_closes_the_window_of_its_stream_and_not_tcps() -> No
     run = simulate(slow(Http2(WINDOW, 1 << 24)), driver="loop")
     steps = np.diff(run.messages["read_ns"][20:])
     assert (steps == 5 * MS).all()
-    assert run.totals["stream_window"] > 0 < run.totals["reader"]
-    assert run.totals["rwnd"] == run.totals["connection_window"] == 0
+    assert run.measured.causes["stream_window"] > 0 < run.measured.causes["reader"]
+    assert run.measured.causes["rwnd"] == run.measured.causes["connection_window"] == 0
 
 
 def test_the_connections_credit_comes_back_on_receipt_or_when_the_application_has_read() -> None:
@@ -135,8 +135,10 @@ def test_the_connections_credit_comes_back_on_receipt_or_when_the_application_ha
         simulate(slow(Http2(1 << 24, WINDOW, connection_credit=when)), driver="loop")  # type: ignore[arg-type]
         for when in ("receipt", "read")
     )
-    assert receipt.totals["connection_window"] < read.totals["connection_window"]
-    assert receipt.totals["reader"] > 2 * read.totals["reader"]  # what is not held back lies in the transport
+    assert receipt.measured.causes["connection_window"] < read.measured.causes["connection_window"]
+    assert (
+        receipt.measured.causes["reader"] > 2 * read.measured.causes["reader"]
+    )  # what is not held back lies in the transport
 
 
 def test_a_polling_application_reads_at_its_instants_and_a_message_larger_than_the_window_arrives() -> None:

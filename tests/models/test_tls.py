@@ -58,7 +58,7 @@ def test_windows_count_what_is_inside() -> None:
     assert sealed.server.write_bytes == plain.server.write_bytes + TLS_1_3 * (
         sealed.server.writes + 1
     )  # 20,000 > 16 KiB
-    assert sealed.totals["stream_window"] > 0
+    assert sealed.measured.causes["stream_window"] > 0
 
 
 def test_a_record_larger_than_what_the_window_leaves_costs_the_pipelining() -> None:

@@ -53,8 +53,8 @@ def test_a_large_stream_window_behind_a_small_connection_window_gains_nothing() 
     both = simulate(greedy(Http2(WINDOW, WINDOW)), driver="loop")
     stream = simulate(greedy(Http2(1 << 20, WINDOW)), driver="loop")
     assert steady_rate(stream) == pytest.approx(steady_rate(both), rel=0.01)
-    assert both.totals["stream_window"] > 10 * both.totals["connection_window"]
-    assert stream.totals["stream_window"] == 0 < stream.totals["connection_window"]
+    assert both.measured.causes["stream_window"] > 10 * both.measured.causes["connection_window"]
+    assert stream.measured.causes["stream_window"] == 0 < stream.measured.causes["connection_window"]
 
 
 def test_one_stream_without_windows_is_the_framer_alone() -> None:
