@@ -167,7 +167,7 @@ def clean_rtx_queue(e: Endpoint, now: int, prior_fack: int, prior_una: int) -> N
     ca_rtt = -1
     if e.ack_first >= 0 and e.ack_flag & FLAG_RETRANS_DATA_ACKED == 0:
         seq_rtt = us_since(now, e.ack_first)
-        ca_rtt = us_since(now, e.ack_last)
+        ca_rtt = us_since(now, e.ack_last) if e.ack_last != e.ack_first else seq_rtt
         if maybe_delayed(e, acked, prior_head, prior_sacked, prior_una):
             e.ack_flag |= FLAG_ACK_MAYBE_DELAYED
     if e.sack_first >= 0:

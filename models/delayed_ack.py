@@ -35,7 +35,7 @@ from models.receive_window import (
     update_scaling_ratio,
 )
 from models.state import INF, Endpoint, Link
-from models.timers import expiry, jiffies, usecs_to_jiffies
+from models.timers import expiry, jiffies, lasted, usecs_to_jiffies
 from models.transmit import TIMESTAMPS, send_ack
 
 MAX_QUICKACKS = 16  # TCP_MAX_QUICKACKS
@@ -99,7 +99,7 @@ def adapt_ato(e: Endpoint, j: int) -> None:
         e.ato = (e.ato >> 1) + e.delack_min // 2
     elif gap < e.ato:
         e.ato = min(min((e.ato >> 1) + gap, usecs_to_jiffies(e.host, e.rto)), e.delack_cap)
-    elif gap > usecs_to_jiffies(e.host, e.rto):
+    elif lasted(e.host, gap - 1, e.rto):
         increase_quickack(e)
 
 

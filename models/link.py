@@ -65,7 +65,7 @@ def processing_ns(l: Link, p: Packet) -> int:
     """Softirq work of the receiving host for one packet."""
     if p.len == 0:
         return l.rx_ack_ns
-    return l.rx_segment_ns + p.len * l.rx_byte_ps // 1000
+    return l.rx_segment_ns + (p.len * l.rx_byte_ps // 1000 if l.rx_byte_ps else 0)
 
 
 def schedule_head(l: Link, now: int) -> None:
@@ -141,15 +141,13 @@ def link_send(l: Link, p: Packet, now: int) -> None:
     p.idx = l.idx
     p.into = now
     p.drop = 0
-    p.backlog = 0
     l.idx += 1
     if l.random and l.drawn - l.idx < DRAWS // 4:
         l.need = 1
     if l.rate:
         if l.bg_gap:
             background(l, now)
-        p.backlog = backlog_bytes(l, now)
-        if l.limit and p.backlog + p.iplen > l.limit:
+        if l.limit and backlog_bytes(l, now) + p.iplen > l.limit:
             p.drop = DROP_FULL
             p.svc = now
             p.done = now
@@ -159,7 +157,7 @@ def link_send(l: Link, p: Packet, now: int) -> None:
         p.svc = max(now, l.free)
         p.done = p.svc + serialisation_ns(l, p.iplen)
         l.free = p.done
-        if l.rate:
+        if l.rate and l.limit:
             enter_backlog(l, p.done, p.iplen)
         travel(l, p)
         l.bytes += p.iplen

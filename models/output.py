@@ -40,7 +40,7 @@ from models.state import (
     Endpoint,
     Link,
 )
-from models.tlp import schedule_loss_probe
+from models.tlp import may_probe, schedule_loss_probe
 from models.transmit import current_mss, transmit_skb
 
 GSO_MAX_SIZE = 65_536
@@ -180,8 +180,8 @@ def stamp_first_transmission(e: Endpoint, end: int, now: int, cause: int) -> Non
         w.first += 1
 
 
-def new_data_sent(e: Endpoint, i: int, now: int) -> None:
-    """Skb `i` moves from the send queue to the retransmit queue."""
+def new_data_sent(e: Endpoint, i: int, now: int, probing: int) -> None:
+    """Skb `i` moves from the send queue to the retransmit queue. `probing`: the loss probe will take the timer over."""
     k = e.skb[i]
     prior = e.packets_out
     e.snd_nxt = k.end
@@ -190,7 +190,7 @@ def new_data_sent(e: Endpoint, i: int, now: int) -> None:
     if e.sacked_hint == 0:
         e.sacked_hint = i
     e.packets_out += k.pcount
-    if prior == 0 or e.timer == TIMER_TLP:
+    if probing == 0 and (prior == 0 or e.timer == TIMER_TLP):
         rearm_rto(e, now)
     check_space(e, now)
 
@@ -227,7 +227,10 @@ def write_xmit(e: Endpoint, l: Link, now: int, nonagle: int, push_one: int, caus
     then only the probe timer can move it.
     """
     mss = current_mss(e)
-    max_segs = tso_segs(e, mss)
+    max_segs = 1
+    if e.sq_head != e.sq_tail or payload(e.skb[e.sq_head]) > mss:
+        max_segs = tso_segs(e, mss)  # what makes a single segment does not ask
+    probing = 1 if push_one != 2 and may_probe(e) else 0
     sent = 0
     refused = QUEUE_NOTHING + PACING
     e.defer_cwnd_limited = 0
@@ -254,7 +257,7 @@ def write_xmit(e: Endpoint, l: Link, now: int, nonagle: int, push_one: int, caus
             refused = why
             break
         transmit_skb(e, l, now, i)
-        new_data_sent(e, i, now)
+        new_data_sent(e, i, now, probing)
         minshall_update(e, payload(k), k.pcount, mss, k.end)
         sent += k.pcount
         stamp_first_transmission(e, k.end, now, cause)

@@ -21,6 +21,8 @@ SMALLEST_SKB = 577
 
 def sent_after(t1: int, t2: int, seq1: int, seq2: int) -> int:
     """Was the first of two skbs sent later? In us; within one, the higher sequence (`tcp_skb_sent_after`)."""
+    if t1 - t2 >= 1000:
+        return 1
     u1 = t1 // 1000
     u2 = t2 // 1000
     return 1 if u1 > u2 or (u1 == u2 and seq1 > seq2) else 0

@@ -40,8 +40,9 @@ def in_sequence(e: Endpoint, p: Packet, now: int) -> int:
         e.err = ERR_READS
         return 0
     end = p.seq + p.len
-    tcp_queue_rcv(e, start, end, p.iplen)
-    data_received(e, now, end - start, p.flags, received_truesize(e, p.iplen))
+    truesize = received_truesize(e, p.iplen)
+    tcp_queue_rcv(e, start, end, p.iplen, truesize)
+    data_received(e, now, end - start, p.flags, truesize)
     if e.ooo_len:
         take_in_order(e)
         if e.ooo_len == 0:

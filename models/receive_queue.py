@@ -43,7 +43,7 @@ def received_room(truesize: int, iplen: int) -> int:
     return truesize - SKB_STRUCT - SHARED_INFO - HEADROOM - iplen
 
 
-def tcp_queue_rcv(e: Endpoint, start: int, end: int, iplen: int) -> int:
+def tcp_queue_rcv(e: Endpoint, start: int, end: int, iplen: int, truesize: int) -> int:
     """Queue an in-order segment for the reader; 1 if it fitted into the tail of the last skb. tcp_try_coalesce()"""
     e.rcv_nxt = end
     if e.rq_len:
@@ -55,7 +55,6 @@ def tcp_queue_rcv(e: Endpoint, start: int, end: int, iplen: int) -> int:
         if e.rq_len == READS:
             e.err = ERR_READS
             return 0
-    truesize = received_truesize(e, iplen)
     k = e.rq[(e.rq_head + e.rq_len) & (READS - 1)]
     k.start = start
     k.end = end

@@ -53,9 +53,12 @@ def rtt_estimator(e: Endpoint, m: int) -> None:
 
 
 def unbacked_rto(e: Endpoint) -> int:
-    """The timeout without backoff, us (`__tcp_set_rto`)."""
-    h = e.host
-    return jiffies_to_usecs(h, usecs_to_jiffies(h, (e.srtt >> 3) + e.rttvar))
+    """The timeout without backoff, us (`__tcp_set_rto`): kept as long as the estimate stands."""
+    us = (e.srtt >> 3) + e.rttvar
+    if us != e.rto_estimate:
+        e.rto_estimate = us
+        e.rto_unbacked = jiffies_to_usecs(e.host, usecs_to_jiffies(e.host, us))
+    return e.rto_unbacked
 
 
 def set_rto(e: Endpoint) -> None:
@@ -102,8 +105,11 @@ def min_rtt_age(e: Endpoint, window: int, t: int, us: int) -> None:
 
 def min_rtt_sample(e: Endpoint, t: int, us: int) -> None:
     """`minmax_running_min()` over MIN_RTT_SECONDS; the minimum is `min_rtt_v0`."""
+    if us <= e.min_rtt_v0:
+        min_rtt_reset(e, t, us)
+        return
     window = MIN_RTT_SECONDS * (1_000_000_000 // e.host.tick)
-    if us <= e.min_rtt_v0 or t - e.min_rtt_t2 > window:
+    if t - e.min_rtt_t2 > window:
         min_rtt_reset(e, t, us)
         return
     if us <= e.min_rtt_v1:

@@ -24,7 +24,16 @@ MSS_DEFAULT = 536
 
 
 def size_goal(e: Endpoint) -> int:
-    """Bytes an skb may hold: whole segments, at most half the largest window the peer ever offered."""
+    """Bytes an skb may hold: as worked out when the largest window was offered."""
+    if e.goal_window != e.max_window or e.goal_mss != e.mss:
+        e.goal_window = e.max_window
+        e.goal_mss = e.mss
+        e.goal = work_out_goal(e)
+    return e.goal
+
+
+def work_out_goal(e: Endpoint) -> int:
+    """Whole segments, at most half the largest window the peer ever offered."""
     largest = gso_max_size(e)
     if e.max_window > MSS_DEFAULT:
         largest = min(largest, max(e.max_window >> 1, 68 - 40))
@@ -75,9 +84,9 @@ def autocorks(e: Endpoint, i: int) -> int:
     sk_wmem_alloc counts from 1, so one queued skb of the same size is enough.
     """
     k = e.skb[i]
-    if e.autocorking == 0 or k.end - k.seq >= size_goal(e) or k.eor:
+    if e.autocorking == 0 or e.rtx_head == 0 or e.wmem_qdisc + 1 <= k.truesize:
         return 0
-    return 1 if e.rtx_head and e.wmem_qdisc + 1 > k.truesize else 0
+    return 1 if k.end - k.seq < size_goal(e) and k.eor == 0 else 0
 
 
 def push(e: Endpoint, l: Link, now: int, more: int, nonagle: int) -> None:

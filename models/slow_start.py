@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from models.constants import BBR, CA_CWR, CA_OPEN, CA_RECOVERY
 from models.state import Endpoint
-from models.timers import jiffies, usecs_to_jiffies
+from models.timers import jiffies, lasted, usecs_to_jiffies
 
 
 def slow_start(e: Endpoint, acked: int) -> int:
@@ -73,7 +73,7 @@ def cwnd_validate(e: Endpoint, now: int, cwnd_limited: int) -> None:
     e.cwnd_used = max(e.cwnd_used, e.packets_out)
     if e.slow_start_after_idle and e.cc != BBR:
         j = jiffies(e.host, now)
-        if j - e.cwnd_stamp >= usecs_to_jiffies(e.host, e.rto):
+        if lasted(e.host, j - e.cwnd_stamp, e.rto):
             _application_limited(e)
             e.cwnd_stamp = j
 
@@ -94,7 +94,7 @@ def slow_start_after_idle(e: Endpoint, now: int) -> None:
     if e.packets_out or e.slow_start_after_idle == 0 or e.cc == BBR:
         return
     idle = jiffies(e.host, now) - e.lsndtime
-    if idle > usecs_to_jiffies(e.host, e.rto):
+    if lasted(e.host, idle - 1, e.rto):
         cwnd_restart(e, now, idle)
 
 

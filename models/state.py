@@ -177,7 +177,6 @@ class Packet(Record):
     spike: int  # ns of due - done that are a spike's
     hit: int  # 0, 1 spiked itself, 2 inside a stall window, 3 kept in order behind such a packet
     drop: int  # 0, 1 random loss, 2 FIFO full
-    backlog: int  # FIFO bytes found on arrival
     truesize: int  # what it is charged to wmem_qdisc while it waits in the sender's qdisc
     behind: int  # packets behind it in the qdisc that belong to the same super-packet (GSO)
 
@@ -762,6 +761,9 @@ class Endpoint(Record):
     snd_wnd: int
     max_window: int
     snd_wl1: int
+    goal: int  # size goal of an skb, and what it was worked out from
+    goal_window: int
+    goal_mss: int
     # queues of skbs: indices into skb[1..]; 0 = none
     skb: Annotated[list[Skb], SKBS]
     skb_free: int  # LIFO free list
@@ -811,6 +813,8 @@ class Endpoint(Record):
     rttvar: int
     rtt_seq: int
     rto: int
+    rto_estimate: int  # what the estimator came to, and the timeout in whole jiffies
+    rto_unbacked: int
     backoff: int
     # min_rtt: struct minmax over 300 s
     min_rtt_t0: int
@@ -949,6 +953,7 @@ class Endpoint(Record):
     qd: Qdisc
     clock: Clock  # send-queue reasons, index = cause - PACING
     held_by: int  # the cause that refused the head at the latest attempt
+    next_at: int  # the earliest of this end's own deadlines, as the loop last saw them
     # counters
     segments: int  # data packets sent, retransmissions included
     pure_acks: int

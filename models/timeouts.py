@@ -149,7 +149,7 @@ def push_head(e: Endpoint, l: Link, now: int) -> None:
         set_tso_segs(k, mss)
     k.psh = 1
     transmit_skb(e, l, now, i)
-    new_data_sent(e, i, now)
+    new_data_sent(e, i, now, 0)
     stamp_first_transmission(e, k.end, now, FREED_TIMER)
 
 

@@ -27,6 +27,11 @@ def usecs_to_jiffies(h: Host, us: int) -> int:
     return (us * 1000 + h.tick - 1) // h.tick
 
 
+def lasted(h: Host, n: int, us: int) -> int:
+    """Are `n` jiffies as long as `us`, rounded up to jiffies? No division is needed to say so."""
+    return 1 if n * h.tick >= us * 1000 else 0
+
+
 def jiffies_to_usecs(h: Host, n: int) -> int:
     """Jiffies as microseconds."""
     return n * h.tick // 1000

@@ -28,14 +28,19 @@ TIMEOUT_INIT = 1_000_000
 """TCP_TIMEOUT_INIT, us: without an RTT sample"""
 
 
+def may_probe(e: Endpoint) -> int:
+    """May a loss probe be sent, once something is in flight?"""
+    enabled = e.early_retrans == 3 or e.early_retrans == 4
+    calm = e.ca_state == CA_OPEN or e.ca_state == CA_CWR
+    return 1 if enabled and calm and e.sack_ok else 0
+
+
 def schedule_loss_probe(e: Endpoint, now: int, advancing_rto: int) -> int:
     """Arm the probe timer if one may be sent. Returns 1 if so; else an RTO has to watch.
 
     `advancing_rto`: an ACK has just moved the RTO to a full one from now; else it counts from the head's transmission.
     """
-    enabled = e.early_retrans == 3 or e.early_retrans == 4
-    calm = e.ca_state == CA_OPEN or e.ca_state == CA_CWR
-    if not (enabled and calm and e.sack_ok and e.packets_out):
+    if e.packets_out == 0 or may_probe(e) == 0:
         return 0
     if e.srtt == 0:
         us = TIMEOUT_INIT

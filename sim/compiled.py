@@ -100,7 +100,7 @@ def target_machine() -> Any:
     llvm.initialize_native_asmprinter()
     triple, name, features = processor()
     target = llvm.Target.from_triple(triple)
-    return target.create_target_machine(name, features, opt=3, codemodel="jitdefault", jit=True)
+    return target.create_target_machine(name, features, opt=3, reloc="pic", codemodel="small")
 
 
 @contextmanager

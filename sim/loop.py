@@ -42,71 +42,56 @@ APP = 18
 NOTHING = 20
 
 
-def next_event(s: Path) -> int:
-    """The kind of the earliest event; `s.now` becomes its time. Odd kinds are the server's (or server to client)."""
-    t = s.ab.next
-    k = NOTHING
-    if t < INF:
-        k = ARRIVAL
-    if s.ba.next < t:
-        t = s.ba.next
-        k = ARRIVAL + 1
-    if s.a.qd.next < t:
-        t = s.a.qd.next
-        k = QDISC
-    if s.b.qd.next < t:
-        t = s.b.qd.next
-        k = QDISC + 1
-    if s.a.timer_at < t:
-        t = s.a.timer_at
-        k = RETRANSMIT
-    if s.b.timer_at < t:
-        t = s.b.timer_at
-        k = RETRANSMIT + 1
-    if s.a.delack_at < t:
-        t = s.a.delack_at
-        k = DELACK
-    if s.b.delack_at < t:
-        t = s.b.delack_at
-        k = DELACK + 1
-    if s.a.comp_at < t:
-        t = s.a.comp_at
-        k = COMPRESSED_ACK
-    if s.b.comp_at < t:
-        t = s.b.comp_at
-        k = COMPRESSED_ACK + 1
-    if s.a.pace_at < t:
-        t = s.a.pace_at
-        k = PACING
-    if s.b.pace_at < t:
-        t = s.b.pace_at
-        k = PACING + 1
-    if s.a.r.at < t:
-        t = s.a.r.at
-        k = READ
-    if s.b.r.at < t:
-        t = s.b.r.at
-        k = READ + 1
-    if s.a.w.flush_at < t:
-        t = s.a.w.flush_at
-        k = FLUSH
-    if s.b.w.flush_at < t:
-        t = s.b.w.flush_at
-        k = FLUSH + 1
-    if s.a.w.write_at < t:
-        t = s.a.w.write_at
-        k = WRITE
-    if s.b.w.write_at < t:
-        t = s.b.w.write_at
-        k = WRITE + 1
-    if s.a.w.app_at < t:
-        t = s.a.w.app_at
-        k = APP
-    if s.b.w.app_at < t:
-        t = s.b.w.app_at
-        k = APP + 1
+def note_deadline(e: Endpoint) -> None:
+    """Keep the earliest of e's own deadlines: an event moves those of the end it happens at, never its peer's."""
+    t = min(min(e.qd.next, e.timer_at), min(e.delack_at, e.comp_at))
+    t = min(min(e.pace_at, e.r.at), t)
+    e.next_at = min(min(min(e.w.flush_at, e.w.write_at), e.w.app_at), t)
+
+
+def kind_at(e: Endpoint, t: int) -> int:
+    """Which of e's deadlines is at `t`: the first in the order of ties."""
+    if e.qd.next == t:
+        return QDISC
+    if e.timer_at == t:
+        return RETRANSMIT
+    if e.delack_at == t:
+        return DELACK
+    if e.comp_at == t:
+        return COMPRESSED_ACK
+    if e.pace_at == t:
+        return PACING
+    if e.r.at == t:
+        return READ
+    if e.w.flush_at == t:
+        return FLUSH
+    if e.w.write_at == t:
+        return WRITE
+    return APP if e.w.app_at == t else NOTHING
+
+
+def earliest(s: Path) -> int:
+    """The kind of the earliest event, given each end's; `s.next_at` becomes its time. Odd kinds are the server's."""
+    t = min(min(s.ab.next, s.ba.next), min(s.a.next_at, s.b.next_at))
     s.next_at = t
-    return k
+    if t >= INF:
+        return NOTHING
+    if s.ab.next == t:
+        return ARRIVAL
+    if s.ba.next == t:
+        return ARRIVAL + 1
+    if s.b.next_at > t:
+        return kind_at(s.a, t)
+    if s.a.next_at > t:
+        return kind_at(s.b, t) + 1
+    return min(kind_at(s.a, t), kind_at(s.b, t) + 1)
+
+
+def next_event(s: Path) -> int:
+    """The same after changes from outside: both ends are looked at."""
+    note_deadline(s.a)
+    note_deadline(s.b)
+    return earliest(s)
 
 
 def arrive(e: Endpoint, out: Link, peer: Endpoint, way: Link, now: int) -> None:
@@ -167,28 +152,34 @@ def fire_at(e: Endpoint, out: Link, peer: Endpoint, way: Link, now: int, k: int)
         flush_timer(e, out, now)
 
 
+def at_server(k: int) -> int:
+    """Does event k happen at the server? Its packets arrive from the client's side."""
+    return 1 if k == ARRIVAL or (k & 1 and k != ARRIVAL + 1) else 0
+
+
 def fire(s: Path, k: int) -> None:
     """Let event k happen now, then settle who is to blame for what waits."""
     now = s.next_at
     s.now = now
     s.events += 1
     s.kind = k
-    if k == ARRIVAL:
-        arrive(s.b, s.ba, s.a, s.ab, now)
-    elif k == ARRIVAL + 1:
-        arrive(s.a, s.ab, s.b, s.ba, now)
-    elif k & 1:
-        fire_at(s.b, s.ba, s.a, s.ab, now, k - 1)
-    else:
-        fire_at(s.a, s.ab, s.b, s.ba, now, k)
-    if s.a.wake:
-        wake_writer(s.a, now)
-    if s.b.wake:
-        wake_writer(s.b, now)
-    if s.a.sq_head:
-        blame(s.a, s.b, now)
-    if s.b.sq_head:
-        blame(s.b, s.a, now)
+    e = s.a
+    out = s.ab
+    peer = s.b
+    way = s.ba
+    if at_server(k):
+        e = s.b
+        out = s.ba
+        peer = s.a
+        way = s.ab
+    fire_at(e, out, peer, way, now, k & -2)
+    if e.wake:
+        wake_writer(e, now)
+    note_deadline(e)
+    if e.sq_head:
+        blame(e, peer, now)
+    if peer.sq_head:
+        blame(peer, e, now)
 
 
 def status(s: Path, k: int) -> int:
@@ -196,9 +187,9 @@ def status(s: Path, k: int) -> int:
 
     A control tick is due when all that happens up to its time has happened.
     """
-    if s.a.err or s.b.err or s.ab.err or s.ba.err:
+    if s.a.err | s.b.err | s.ab.err | s.ba.err:
         return DONE if s.a.err == ERR_TIMED_OUT or s.b.err == ERR_TIMED_OUT else LIMIT
-    if s.a.w.need or s.b.w.need or s.ab.need or s.ba.need:
+    if s.a.w.need | s.b.w.need | s.ab.need | s.ba.need:
         return REFILL
     if s.drain == 0 and finished(s):
         return DONE
@@ -211,17 +202,16 @@ def status(s: Path, k: int) -> int:
 
 def finished(s: Path) -> int:
     """Every message has been read (a closed loop ends by running out of events)."""
-    a_done = s.a.w.total == s.a.w.done
-    b_done = s.b.w.total == s.b.w.done
-    return 1 if a_done and b_done else 0
+    return 1 if s.a.w.total == s.a.w.done and s.b.w.total == s.b.w.done else 0
 
 
 def run(s: Path, budget: int) -> int:
     """Take events until something needs the driver; returns DONE, BUDGET, REFILL, LIMIT or TICK."""
+    k = next_event(s)
     for _ in range(budget):
-        k = next_event(s)
         why = status(s, k)
         if why >= 0:
             return why
         fire(s, k)
+        k = earliest(s)
     return BUDGET

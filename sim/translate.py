@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import dis
 import os
+import re
 import sys
 import types
 from importlib import import_module
@@ -82,10 +83,23 @@ class Twins:
         return self.rules[function]
 
 
+FROM_THE_END = re.compile(
+    r"  (?P<negative>%\S+) = icmp slt i64 (?P<index>%\S+), 0\n"
+    r"  (?P<from_end>%\S+) = add i64 (?P=index), %\S+\n"
+    r"  (?P<chosen>%\S+) = select i1 (?P=negative), i64 (?P=from_end), i64 (?P=index)\n"
+)
+"""How Numba lets `a[-1]` mean the last element."""
+
+
+def without_negative_indices(ir: str) -> str:
+    """No rule counts from the end of an array, so nothing needs to ask whether it does, at every index."""
+    return FROM_THE_END.sub(r"  \g<chosen> = add nsw i64 \g<index>, 0\n", ir)
+
+
 def translate(entry: Any) -> Any:
     """The LLVM module of `entry` and all it reaches, where only `entry` can be seen from outside, as `SYMBOL`."""
     compiled = numba.cfunc(signature(entry), **ENTRY_OPTIONS)(Twins().twin(entry))
-    module = llvm.parse_assembly(compiled.inspect_llvm())
+    module = llvm.parse_assembly(without_negative_indices(compiled.inspect_llvm()))
     for symbol in [*module.functions, *module.global_variables]:
         if not symbol.is_declaration:
             symbol.linkage = "internal"

@@ -55,7 +55,7 @@ def receive(e, length, now=0, psh=1):
     tcp_rcv_rtt_measure_ts(e, now, length)
     assert tcp_try_rmem_schedule(e, e.rcv_nxt) == 0
     truesize = received_truesize(e, length + HEADERS)
-    tcp_queue_rcv(e, e.rcv_nxt, e.rcv_nxt + length, length + HEADERS)
+    tcp_queue_rcv(e, e.rcv_nxt, e.rcv_nxt + length, length + HEADERS, received_truesize(e, length + HEADERS))
     measure_rcv_mss(e, length, PSH_FLAG if psh else 0, truesize)
     tcp_rcv_rtt_measure(e, now)
     if length >= 128:
@@ -323,7 +323,7 @@ def test_a_locked_buffer_is_measured_but_not_resized():
 
 def overdraw(e, size, count):
     for _ in range(count):
-        tcp_queue_rcv(e, e.rcv_nxt, e.rcv_nxt + size, size + HEADERS)
+        tcp_queue_rcv(e, e.rcv_nxt, e.rcv_nxt + size, size + HEADERS, received_truesize(e, size + HEADERS))
 
 
 def test_an_overdrawn_buffer_that_may_grow_takes_what_it_holds_as_its_size():

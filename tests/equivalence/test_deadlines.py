@@ -1,0 +1,30 @@
+"""The loop looks only at the deadlines of the end an event happened at, so it must not move those of the other end."""
+
+from collections.abc import Callable
+
+import pytest
+
+from sim import Scenario, loop
+from sim.engine import PlainEngine
+from tests.properties.scenarios import fixed, fixed_layered
+
+
+@pytest.mark.parametrize("generate", [fixed, fixed_layered])
+@pytest.mark.parametrize("n", range(20))
+def test_what_the_loop_remembers_is_what_it_would_find(n: int, generate: Callable[[int], Scenario]) -> None:
+    engine = PlainEngine(generate(n), n)
+    s = engine.s
+    kind = loop.next_event(s)
+    for _ in range(4000):
+        status = loop.status(s, kind)
+        engine.check(status)
+        if status == loop.REFILL:
+            engine.refill()
+            kind = loop.next_event(s)
+            continue
+        if status >= 0:
+            break
+        loop.fire(s, kind)
+        kind = loop.earliest(s)
+        remembered = (kind, s.next_at, s.a.next_at, s.b.next_at)
+        assert (loop.next_event(s), s.next_at, s.a.next_at, s.b.next_at) == remembered
