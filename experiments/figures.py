@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Literal
 
 from experiments import labels
 from experiments.advice import is_load
-from experiments.figures_style import FAINT, INK, LOOKS, PALE, Look, haloed, plain_numbers, save, styled
+from experiments.figures_style import FAINT, INK, LOOKS, PALE, Labels, Look, plain_numbers, save, styled
 from experiments.frontier import Configuration, Curve, Frontier
 from experiments.metrics import Metric
 
@@ -51,9 +51,13 @@ def frontier_figure(frontiers: Sequence[Frontier], title: str, slo: Slo | None =
     size = (width * len(frontiers), height * rows + 0.9)
     figure, grid = pyplot.subplots(rows, len(frontiers), figsize=size, squeeze=False)
     figure.set_layout_engine("constrained", w_pad=0.12, h_pad=0.08)
-    for row, line in enumerate(grid, 1):
-        for axes, frontier in zip(line, frontiers, strict=True):
-            _Panel(axes, frontier, frontier.metrics[0], frontier.metrics[row]).draw(slo)
+    panels = [
+        _Panel(axes, frontier, frontier.metrics[0], frontier.metrics[row])
+        for row, line in enumerate(grid, 1)
+        for axes, frontier in zip(line, frontiers, strict=True)
+    ]
+    for panel in panels:
+        panel.draw(slo)
     figure.suptitle(title, x=0.012, ha="left", fontsize=12.5, fontweight="bold")
     handles = {
         label: handle for axes in grid.flat for handle, label in zip(*axes.get_legend_handles_labels(), strict=True)
@@ -65,6 +69,9 @@ def frontier_figure(frontiers: Sequence[Frontier], title: str, slo: Slo | None =
         ncols=LEGEND_COLUMNS * len(frontiers),
         handlelength=2.6,
     )
+    figure.draw_without_rendering()  # settles the layout, which labels need to find their places
+    for panel in panels:
+        panel.write_settings()
     return figure
 
 
@@ -92,10 +99,9 @@ class _Panel:
             return
         self.scales()
         self.dominated()
-        curves = [curve for curve in frontier.curves if curve.front]
-        heights = [sum(self.at(c)[1] for c in curve.front) / len(curve.front) for curve in curves]
-        for curve, height in zip(curves, heights, strict=True):
-            self.curve(curve, above=len(curves) > 1 and height == max(heights))
+        for curve in frontier.curves:
+            if curve.front:
+                self.curve(curve)
         self.overloaded()
         self.limit(slo)
         self.knee()
@@ -127,7 +133,7 @@ class _Panel:
                     alpha=0.75, zorder=2, label="dominated",
                 )  # fmt: skip
 
-    def curve(self, curve: Curve, above: bool) -> None:
+    def curve(self, curve: Curve) -> None:
         """Band, staircase and points of one NODELAY setting; points that the other setting beats are hollow."""
         look = LOOKS[curve.name]
         xs, ys = zip(*(self.at(c) for c in curve.front), strict=True)
@@ -148,7 +154,6 @@ class _Panel:
             self.axes.plot(
                 [], [], "D", color=FAINT, markerfacecolor="none", markersize=4.5, label="hollow: beaten by the other"
             )
-        self.write_settings(curve.front, look.colour, above)
 
     def band(self, band: Mapping[int, Floats], look: Look) -> None:
         """Between the surfaces that most and few replications attain, outlined: two bands may overlap."""
@@ -171,14 +176,19 @@ class _Panel:
                 linestyle=look.dashes, zorder=3,
             )  # fmt: skip
 
-    def write_settings(self, front: Sequence[Configuration], colour: str, above: bool) -> None:
-        """Name the choices at the first point of each stretch of the frontier that shares them."""
-        before = ""
-        for c in front:
-            text = _chosen(c, self.frontier)
-            if text != before:
-                haloed(self.axes, text, self.at(c), (5, 7 if above else -12), fontsize=7, color=colour, zorder=6)
-            before = text
+    def write_settings(self) -> None:
+        """Name the choices at the first point of each stretch of a frontier that shares them."""
+        curves = [curve for curve in self.frontier.curves if curve.front]
+        written = Labels(self.axes, (self.at(c) for curve in curves for c in curve.front))
+        heights = [sum(self.at(c)[1] for c in curve.front) / len(curve.front) for curve in curves]
+        for curve, height in zip(curves, heights, strict=True):
+            before = ""
+            for c in curve.front:
+                text = _chosen(c, self.frontier)
+                if text != before:
+                    above = len(curves) > 1 and height == max(heights)
+                    written.write(text, self.at(c), LOOKS[curve.name].colour, above)
+                before = text
 
     def overloaded(self) -> None:
         """A tick at the top edge, at what it delivers, for every configuration that has no P99."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -113,13 +113,58 @@ def ladder(low: float, high: float) -> list[float]:
 
 
 def haloed(axes: Axes, text: str, at: tuple[float, float], offset: tuple[float, float], **how: Any) -> None:
-    """A label near a point, legible over lines, and inside the axes: beyond the middle it goes to the point's left."""
+    """A label near a point, legible over lines: to its right, or beyond the middle of the axes to its left."""
+    x = axes.transAxes.inverted().transform(axes.transData.transform(at))[0]
+    dx = -offset[0] if x > 0.5 else offset[0]
+    _write(axes, text, at, (dx, offset[1]), **how)
+
+
+def _write(axes: Axes, text: str, at: tuple[float, float], offset: tuple[float, float], **how: Any) -> None:
     from matplotlib import patheffects
 
-    x = axes.transAxes.inverted().transform(axes.transData.transform(at))[0]
-    side = "right" if x > 0.5 else "left"
-    dx = -offset[0] if side == "right" else offset[0]
     halo = [patheffects.withStroke(linewidth=2.2, foreground="white")]
-    axes.annotate(
-        text, at, (dx, offset[1]), textcoords="offset points", ha=side, annotation_clip=True, path_effects=halo, **how
-    )  # fmt: skip
+    side = "left" if offset[0] > 0 else "right"
+    axes.annotate(text, at, offset, textcoords="offset points", ha=side, path_effects=halo, **how)
+
+
+class Labels:
+    """Small labels near points of one pair of axes: inside them, and over no point and no other label.
+
+    Make it when the layout of the figure is settled (`Figure.draw_without_rendering`). A label that has no room is left
+    out; the next one that fits says the same of its own point.
+    """
+
+    SIZE = 7.0  # points
+    WIDTH, HEIGHT = 0.6, 1.25  # of a character and of a line, in sizes
+    PLACES = ((6, 8), (-6, 8), (6, -12), (-6, -12), (9, -2), (-9, -2), (6, 18), (-6, 18), (6, -22), (-6, -22))
+
+    def __init__(self, axes: Axes, points: Iterable[tuple[float, float]]) -> None:
+        self.axes = axes
+        self.pixel = axes.figure.dpi / 72
+        reach = 4 * self.pixel
+        places = [axes.transData.transform(point) for point in points]
+        self.taken = [(x - reach, y - reach, x + reach, y + reach) for x, y in places]
+
+    def write(self, text: str, at: tuple[float, float], colour: str, above: bool) -> None:
+        """Write `text` near a point; `above` or below it, if either will do."""
+        preferred = sorted(self.PLACES, key=lambda place: (place[1] > 0) != above)
+        for dx, dy in preferred:
+            box = self._box(text, at, dx, dy)
+            if self._free(box):
+                self.taken.append(box)
+                _write(self.axes, text, at, (dx, dy), fontsize=self.SIZE, color=colour, zorder=6)
+                return
+
+    def _box(self, text: str, at: tuple[float, float], dx: float, dy: float) -> tuple[float, float, float, float]:
+        x, y = self.axes.transData.transform(at)
+        width = len(text) * self.WIDTH * self.SIZE * self.pixel
+        left = x + dx * self.pixel - (0 if dx > 0 else width)
+        bottom = y + dy * self.pixel
+        return left, bottom, left + width, bottom + self.HEIGHT * self.SIZE * self.pixel
+
+    def _free(self, box: tuple[float, float, float, float]) -> bool:
+        left, bottom, right, top = box
+        inside = self.axes.bbox
+        if left < inside.x0 or right > inside.x1 or bottom < inside.y0 or top > inside.y1:
+            return False
+        return all(right < x0 or left > x1 or top < y0 or bottom > y1 for x0, y0, x1, y1 in self.taken)

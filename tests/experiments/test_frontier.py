@@ -319,6 +319,23 @@ def test_bands_are_drawn_where_both_edges_exist():
     assert len(xs) == len(low) == len(high)
 
 
+def test_labels_keep_inside_and_off_one_another():
+    found = planned()
+    with styled():
+        from matplotlib import pyplot
+
+        figure = frontier_figure([found], "A stream")
+        figure.draw_without_rendering()
+        (axes,) = figure.axes
+        boxes = [text.get_window_extent() for text in axes.texts if "/" in text.get_text() and text.get_fontsize() == 7]
+        assert boxes
+        for i, box in enumerate(boxes):
+            assert axes.bbox.x0 <= box.x0 <= box.x1 <= axes.bbox.x1 + 1
+            assert axes.bbox.y0 <= box.y0 <= box.y1 <= axes.bbox.y1
+            assert not any(box.overlaps(other) for other in boxes[:i])
+        pyplot.close(figure)
+
+
 @pytest.mark.parametrize("metrics", ["throughput,p99,cpu", "p99,cpu", "memory,throughput"])
 def test_any_metrics_can_be_drawn(metrics, tmp_path):
     found = planned()
