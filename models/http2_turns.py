@@ -131,9 +131,10 @@ def data_frame(e: Endpoint, i: int, now: int) -> int:
     first = 1 - s.begun
     w.put += w.header
     w.frames += 1
-    n = take_body(e, i, now, w.header, min(w.max_frame, min(s.window, h.window)))
-    while w.merge and s.queued and n < min(w.max_frame, min(s.window, h.window)):
-        n += take_body(e, i, now, 0, min(w.max_frame, min(s.window, h.window)) - n)
+    most = min(w.max_frame, min(s.window, h.window))
+    n = take_body(e, i, now, w.header, most)
+    while w.merge and s.queued and n < most:
+        n += take_body(e, i, now, 0, most - n)
     s.window -= n
     h.window -= n
     h.quiet_pings = 0

@@ -21,10 +21,11 @@ from models.constants import (
     FRAME_WINDOW_UPDATE,
 )
 from models.http2_credit import update_due
-from models.http2_frames import control_length
-from models.state import Endpoint, Frame
+from models.http2_frames import control_length, put_control
+from models.state import CONTROLS, FRAMES, Endpoint, Frame
 from sim import simulate
 from sim.engine import PlainEngine
+from sim.errors import SimulationLimit
 from sim.plain import new
 from sim.scenario import Direction, Framing, Host, Http2, Network, Scenario, Workload
 
@@ -69,6 +70,19 @@ def test_frames_have_the_sizes_of_the_rfc() -> None:
     assert {key: control_length(e, *key) for key in sizes} == sizes
     e.server = 0
     assert control_length(e, FRAME_SETTINGS, -1, 0) == PREFACE + 9
+
+
+@pytest.mark.parametrize("what", ["frames", "control frames"])
+def test_too_many_frames_end_the_run_with_the_limit_that_was_reached(what: str) -> None:
+    engine = PlainEngine(scenario(Http2(WINDOW, WINDOW), Http2(WINDOW, WINDOW), messages=10), 0)
+    h = engine.s.b.h2
+    if what == "frames":
+        h.framed = h.taken + FRAMES - 1  # as if as many lay in the network
+    else:
+        h.control_len = CONTROLS - 1
+        put_control(engine.s.b, FRAME_PING, -1, 0, 0)
+    with pytest.raises(SimulationLimit, match=f"more than .* HTTP/2 {what} "):
+        engine.run()
 
 
 def test_both_ends_exchange_settings_before_the_workload_begins() -> None:
