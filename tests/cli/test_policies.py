@@ -123,6 +123,24 @@ def test_what_it_raises_ends_the_command_with_its_line(folder: Path, capsys: pyt
     assert "bad.py:3: KeyError: 'rate', at tick 2, 0.400 s of simulated time" in capsys.readouterr().err
 
 
+def test_a_sweep_says_which_line_stopped_its_runs_and_goes_on_with_the_others(
+    folder: Path, capsys: pytest.CaptureFixture[str]
+):
+    (folder / "mine.py").write_text("def gentle(tick):\n    tick.server.sndbuf = 0\n")
+    (folder / "sweep.toml").write_text(SWEEP)
+    assert main(["sweep", "sweep.toml", "--store", "store", "--workers", "1", "--driver", "loop"]) == 3
+    said = capsys.readouterr()
+    assert "2 runs new" in said.out
+    assert "2 runs could not be made: mine.py:2: sndbuf = 0 is out of bounds" in " ".join(said.err.split())
+
+
+def test_a_recording_has_no_policy(folder: Path):
+    from experiments.groundtruth.record.support import check_scenario
+
+    problems = check_scenario(files.load("one-way-512", {"policy.name": "watch"}))
+    assert [p.path for p in problems] == ["policy.name"]
+
+
 def test_ticks_without_a_policy_are_a_mistake(folder: Path, capsys: pytest.CaptureFixture[str]):
     assert main(["run", "one-way-512", "--set", "workload.messages=20", "--ticks", "t.csv"]) == 2
     assert "--policy watch" in capsys.readouterr().err

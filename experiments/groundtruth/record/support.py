@@ -46,7 +46,13 @@ def _missing() -> Iterator[tuple[str, str]]:
 
 def check_scenario(scenario: Scenario) -> list[Problem]:
     """What `scenario` asks for and a recording cannot do."""
-    return [*_hosts(scenario), *_workload(scenario), *_lead(scenario)]
+    return [*_policy(scenario), *_hosts(scenario), *_workload(scenario), *_lead(scenario)]
+
+
+def _policy(scenario: Scenario) -> Iterator[Problem]:
+    if scenario.policy is not None:
+        cure = 'record what it has come to, with name = "none"'
+        yield Problem("policy.name", "nobody changes settings while a recording goes on", cure)
 
 
 def _hosts(scenario: Scenario) -> Iterator[Problem]:
