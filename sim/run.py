@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
+from models.constants import ERR_TIMED_OUT
 from models.state import CAUSES, SERVICE
 from sim.build import HEADERS, TIMESTAMPS
 from sim.engine import Engine, PlainEngine, Rows
@@ -122,6 +123,7 @@ class Run:
     events: int
     end_ns: int
     link_drops: tuple[int, int]
+    timed_out: str | None  # "client" or "server": whose connection gave up, which ended the run
     trace: Trace | None = field(default=None, repr=False)
     ticks: Rows | None = field(default=None, repr=False)  # `sim.control.TICK` rows, when there is a policy
 
@@ -192,6 +194,7 @@ class Run:
         return {
             "messages": m.n,
             "undelivered": self.undelivered,
+            "timed_out": self.timed_out,
             "duration_ns": self.duration_ns,
             "throughput_bps": self.throughput_bps,
             "offered_bps": self.offered_bps,
@@ -369,6 +372,7 @@ def collect(engine: Engine, driver: str, trace: Trace | None) -> Run:
         events=s.events,
         end_ns=s.now,
         link_drops=(s.ab.lost + s.ab.overflowed, s.ba.lost + s.ba.overflowed),
+        timed_out=next((n for n, e in (("client", s.a), ("server", s.b)) if e.err == ERR_TIMED_OUT), None),
         trace=trace,
         ticks=engine.control.ticks if engine.control else None,
     )

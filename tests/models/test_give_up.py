@@ -27,7 +27,7 @@ def test_retries_stand_for_a_time(retries, seconds):
 def test_it_gives_up_at_the_first_timer_behind_that_time(setting, least, most):
     """The next timer after the limit ends the connection, and with it the run; what is left is undelivered."""
     run = simulate(files.load("one-way-512", [*DEAD, setting]), 0, driver="loop")
-    assert run.undelivered == 5
+    assert (run.undelivered, run.timed_out) == (5, "server")
     assert least <= run.end_ns / SECOND <= most
 
 
