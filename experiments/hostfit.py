@@ -25,7 +25,8 @@ from dataclasses import dataclass, replace
 from importlib import resources
 from statistics import median
 
-from sim.scenario import Framing, Host, Scenario, Workload
+from sim.scenario import Host, Scenario, Workload
+from sim.stack import framing
 
 FRAME_HEADER = 9
 PREFIX = 5
@@ -203,13 +204,9 @@ def fitted_profile(version: str) -> dict[str, int]:
 
 def scenario(cell: Cell, messages: int) -> Scenario:
     """The cell's stream between two hosts of its profile. A veth pair is a function call: no rate, no delay."""
-    stack = cell.stack
-    host = Host(nodelay=True, congestion="reno", read_size=32_768, profile=stack.profile)
-    buffer = flush_size(cell.buffer, cell.wire, stack.whole_frames) if cell.buffer else 0
-    framing = Framing(kind="grpc", buffer=buffer, flush="on-idle", quota=QUOTA)
-    if stack.pieces == 3:
-        framing = replace(framing, pieces=3)
-    workload = Workload(arrivals="greedy", size=cell.size, messages=messages, framing=framing)
+    host = Host(nodelay=True, congestion="reno", read_size=32_768, profile=cell.stack.profile)
+    written = replace(framing(f"grpc-go@{cell.version}"), buffer=cell.buffer)
+    workload = Workload(arrivals="greedy", size=cell.size, messages=messages, framing=written)
     return Scenario(name="saturation", workload=workload, server=host, client=host)
 
 

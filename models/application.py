@@ -137,9 +137,12 @@ def hand_over(e: Endpoint, l: Link, now: int) -> None:
     begin_write_wait(w.framer_clock, m, now)
     reason(e, now, NOTHING)
     schedule_next(e, now)
+    more = 1 if w.app_at <= now and w.quota_left > 0 else 0
+    first = w.flush == ON_RETURN and w.run == 0
+    w.run = more
     if w.busy:
         return
-    if w.app_at <= now and w.quota_left > 0:
+    if more and not first:
         switch(w.framer_clock, now, CPU)
     else:
         run_writer(e, l, now)

@@ -11,16 +11,18 @@ small segments that nobody answers, which is what makes a forced Nagle expensive
   windows. A client sends no third PING before it has written something else, since servers take offence at such.
 * C-core: the estimate doubles (or becomes the sample) when more than two thirds of it arrived and the bandwidth grew;
   windows are twice the estimate. It pauses between PINGs: 100 ms, halved by every growth, after two probes without
-  growth 100 ms more each time, up to 10 s.
+  growth 100 ms more each time, up to 10 s. When the pause is over its timer sends the PING, if any data has come in it;
+  else the next data does.
 
 Sources: grpc-go `bdp_estimator.go`; grpc-java `AbstractNettyHandler.FlowControlPinger`,
-`NettyClientHandler.PingCountingFrameWriter`; grpc `bdp_estimator.cc`, `flow_control.cc`.
+`NettyClientHandler.PingCountingFrameWriter`; grpc `bdp_estimator.cc`, `flow_control.cc`, `chttp2_transport.cc`
+(`next_bdp_ping_timer_expired_locked`).
 """
 
 from __future__ import annotations
 
 from models.constants import BDP_CORE, BDP_GO, BDP_JAVA, BDP_OFF
-from models.state import Endpoint
+from models.state import INF, Endpoint
 
 SECOND = 1_000_000_000
 BOOTSTRAP = 10  # grpc-go: so many round trips are averaged ...
@@ -49,12 +51,30 @@ def wants_probe(e: Endpoint, n: int, now: int) -> int:
     if h.estimator == BDP_OFF:
         return 0
     if h.probing == 0 and may_probe(e, n, now):
-        h.probing = 1
-        h.sample = 0 if h.estimator == BDP_CORE else n
-        h.samples += 1
+        start_probe(e)
+        if h.estimator != BDP_CORE:
+            h.sample = n
         return 1
     h.sample += n
     return 0
+
+
+def start_probe(e: Endpoint) -> None:
+    """A PING is to go; bytes count from here."""
+    h = e.h2
+    h.probing = 1
+    h.sample = 0
+    h.samples += 1
+
+
+def timed_probe(e: Endpoint) -> int:
+    """C-core's pause is over. 1: data came in it, send a PING now."""
+    h = e.h2
+    h.pause_at = INF
+    if h.probing or h.sample == 0:
+        return 0
+    start_probe(e)
+    return 1
 
 
 def smooth_rtt(e: Endpoint, sample: int) -> None:
@@ -114,5 +134,6 @@ def core_answered(e: Endpoint, bandwidth: int, now: int) -> int:
         h.steady += 1
         if h.steady >= 2:
             h.probe_every += CORE_PAUSE
-    h.probe_due = now + h.probe_every
+    h.probe_due = h.pause_at = now + h.probe_every
+    h.sample = 0
     return target

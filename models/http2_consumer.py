@@ -13,10 +13,11 @@ Sources: grpc-go `trInFlow.onData`, `inFlow.onRead`, `recvBuffer`; golang.org/x/
 from __future__ import annotations
 
 from models.application import run_writer
+from models.constants import STEP_SEND
 from models.cpu import work
 from models.delivery import ALL, deliver
 from models.http2_credit import connection_read, stream_read
-from models.http2_reading import alive, take_frames
+from models.http2_reading import alive, pause_over, take_frames
 from models.state import INF, Endpoint, Link
 
 
@@ -27,7 +28,16 @@ def transport_has_read(e: Endpoint, l: Link, peer: Endpoint, now: int) -> None:
     if h.read_at == INF and (h.unread or next_message(e, peer)):
         h.read_at = application_instant(e, max(now, h.free_at))
     set_timer(e)
-    if e.w.busy == 0:
+    say(e, l, now)
+
+
+def say(e: Endpoint, l: Link, now: int) -> None:
+    """Write what there is to be said, unless the framer is at it, or senders have the core and their turn comes first.
+
+    A control frame makes a framer runnable that data has made runnable already.
+    """
+    w = e.w
+    if w.busy == 0 and w.app_step != STEP_SEND and w.app_at > now:
         run_writer(e, l, now)
 
 
@@ -39,20 +49,21 @@ def application_instant(e: Endpoint, t: int) -> int:
 
 
 def set_timer(e: Endpoint) -> None:
-    """The earlier of the two things that are due by themselves."""
-    e.w.flush_at = min(e.h2.alive_at, e.h2.read_at)
+    """The earliest of the three things that are due by themselves."""
+    e.w.flush_at = min(min(e.h2.alive_at, e.h2.read_at), e.h2.pause_at)
 
 
 def http2_timer(e: Endpoint, l: Link, peer: Endpoint, now: int) -> None:
-    """The connection begins, has been silent for long, or the application reads."""
+    """The connection begins, has been silent for long, is to be probed, or the application reads."""
     h = e.h2
     if h.read_at <= now:
         application_reads(e, peer, now)
     if h.alive_at <= now:
         alive(e, now)
+    if h.pause_at <= now:
+        pause_over(e)
     set_timer(e)
-    if e.w.busy == 0:
-        run_writer(e, l, now)
+    say(e, l, now)
 
 
 def application_reads(e: Endpoint, peer: Endpoint, now: int) -> None:

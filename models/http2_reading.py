@@ -11,7 +11,7 @@ Sources: grpc-go `http2Client.handleData`, `handlePing`, `handleSettings`, `keep
 
 from __future__ import annotations
 
-from models.bdp import probe_answered, wants_probe
+from models.bdp import probe_answered, timed_probe, wants_probe
 from models.constants import (
     FRAME_ACK,
     FRAME_DATA,
@@ -98,3 +98,9 @@ def alive(e: Endpoint, now: int) -> None:
         if now - h.heard_at >= h.keepalive:
             put_control(e, FRAME_PING, -1, PING_ALIVE, 0)
         h.alive_at = now + h.keepalive
+
+
+def pause_over(e: Endpoint) -> None:
+    """C-core's pause between probes has ended."""
+    if timed_probe(e):
+        put_control(e, FRAME_PING, -1, PING_BDP, 0)

@@ -465,6 +465,7 @@ class Http2(Record):
     probe_at: int  # it was written then
     probe_due: int  # BDP_CORE: no PING before this
     probe_every: int  # BDP_CORE: ns between them
+    pause_at: int  # BDP_CORE: the timer that ends its pause
     steady: int  # BDP_CORE, BDP_JAVA: probes in a row that changed nothing
     quiet_pings: int  # PINGs written since the last frame that was none
     sample: int  # bytes since the probe began

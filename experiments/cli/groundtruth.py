@@ -29,6 +29,7 @@ def register(parent: App) -> None:
         name="groundtruth", help="Compare the model with a real kernel: recorded runs, or your own.", version_flags=[]
     )
     app.command(compare)
+    app.command(stacks)
     record.register(app)
     parent.command(app)
 
@@ -112,3 +113,29 @@ def compare(
     else:
         say(report.text(comparison))
     return NEGATIVE if exceeded else OK
+
+
+def stacks(
+    folder: Annotated[Path, Parameter(help="Tables of recorded runs, runs_*.csv: tests/grpc-measured.")],
+    /,
+    *,
+    only: Annotated[
+        list[str] | None, Parameter(negative="", help="Experiments or stacks: S1, node. Repeat for more.")
+    ] = None,
+    seeds: Annotated[int, Parameter(help="Simulations of every paced setting.")] = 5,
+    driver: Driver = "loop",
+    json: Json = False,
+) -> int:
+    """Simulate recorded runs of grpc-go, grpcio and Node from what was set, and compare latencies, calls and rates.
+
+    Exit code 0: all that is off has a known reason. 1: something has not.
+    """
+    from experiments.groundtruth.stacks import report
+    from experiments.groundtruth.stacks.compare import compare as compare_stacks
+
+    rows = compare_stacks(folder, only or (), range(1, max(1, seeds) + 1), driver)
+    if json:
+        say_json(report.as_dict(rows))
+    else:
+        say(report.text(rows))
+    return NEGATIVE if any(row.unexplained for row in rows) else OK

@@ -46,6 +46,7 @@ class Sender:
         e.recovery = 1
         e.early_retrans = 3
         e.frto_enabled = 2
+        e.retries2 = 15
         e.reordering = 3
         e.reorder_max = 300
         e.reo_wnd_steps = 1
