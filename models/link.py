@@ -141,13 +141,16 @@ def link_send(l: Link, p: Packet, now: int) -> None:
     p.idx = l.idx
     p.into = now
     p.drop = 0
+    p.backlog = 0
     l.idx += 1
     if l.random and l.drawn - l.idx < DRAWS // 4:
         l.need = 1
     if l.rate:
         if l.bg_gap:
             background(l, now)
-        if l.limit and backlog_bytes(l, now) + p.iplen > l.limit:
+        if l.limit:
+            p.backlog = backlog_bytes(l, now)
+        if l.limit and p.backlog + p.iplen > l.limit:
             p.drop = DROP_FULL
             p.svc = now
             p.done = now

@@ -177,6 +177,7 @@ class Packet(Record):
     spike: int  # ns of due - done that are a spike's
     hit: int  # 0, 1 spiked itself, 2 inside a stall window, 3 kept in order behind such a packet
     drop: int  # 0, 1 random loss, 2 FIFO full
+    backlog: int  # bytes found in a limited FIFO on arrival
     truesize: int  # what it is charged to wmem_qdisc while it waits in the sender's qdisc
     behind: int  # packets behind it in the qdisc that belong to the same super-packet (GSO)
 
