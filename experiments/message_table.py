@@ -1,15 +1,19 @@
-"""A run's messages as a CSV file: one row a message, integers only, one column a cause."""
+"""A run's messages as a CSV file, written as the run goes: one row a message, integers only, one column a cause."""
 
 from __future__ import annotations
 
 import csv
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TextIO
 
 from models.state import CAUSES
 
 if TYPE_CHECKING:
-    from sim import Run
+    from sim.engine import Rows
+    from sim.outlet import Sink
 
 COLUMNS = {
     "index": "index",
@@ -23,14 +27,43 @@ COLUMNS = {
 } | {f"{cause}_ns": f"{cause}_ns" for cause in CAUSES}
 """Column of the file: column of `Run.messages`. The causes of a row sum to its latency_ns."""
 
-CHUNK = 65_536  # rows turned into Python integers at a time
 
+@contextmanager
+def csv_file(path: Path) -> Iterator[Sink]:
+    """Write the messages the sink is given to `path`, which is what it was until all are written.
 
-def write_csv(run: Run, path: Path) -> None:
-    """Write the delivered messages of `run`, in the order they were sent."""
-    with path.open("w", newline="", encoding="ascii") as file:
+    OSError when it cannot be written to, at once, or when the disk is full.
+    """
+    with replacing(path) as file:
         writer = csv.writer(file, lineterminator="\n")
         writer.writerow(COLUMNS)
-        for at in range(0, len(run.messages), CHUNK):
-            rows = run.messages[at : at + CHUNK]
+
+        def write(rows: Rows) -> None:
             writer.writerows(zip(*(rows[name].tolist() for name in COLUMNS.values()), strict=True))
+
+        yield write
+
+
+@contextmanager
+def replacing(path: Path) -> Iterator[TextIO]:
+    """A file that takes the place of `path` when the block has ended well.
+
+    What is not a file of its own is written to itself: a pipe, a device, a link such as /dev/stdout.
+    """
+    if path.is_symlink() or (path.exists() and not path.is_file()):
+        with path.open("w", newline="", encoding="ascii") as file:
+            yield file
+        return
+    if path.exists():
+        path.open("a").close()  # a file that may not be written to is not replaced either
+    draft = path.with_name(f".{path.name}.{os.getpid()}")
+    try:
+        with draft.open("w", newline="", encoding="ascii") as file:
+            yield file
+        draft.replace(path)
+    except OSError as error:
+        if error.filename in (None, str(draft)):
+            error.filename = str(path)
+        raise
+    finally:
+        draft.unlink(missing_ok=True)

@@ -27,6 +27,7 @@ from sim.view import cleared, view
 if TYPE_CHECKING:
     from sim.compiled import States
     from sim.control import Control
+    from sim.outlet import Outlet
 
 STAMPS = (
     "t_due", "root", "size", "t_call", "t_acc", "t_ret", "t_first", "t_sent", "t_svc", "t_done", "t_arr", "t_ord",
@@ -83,6 +84,7 @@ class Engine:
         self.sources: Sources = build(self.s, scenario, seed, luck)
         self.rows: dict[str, list[Rows]] = {"a": [], "b": []}
         self.control: Control | None = None
+        self.outlet: Outlet | None = None
         self.refill()
         for e in (self.s.a, self.s.b):
             if e.w.total:
@@ -131,7 +133,7 @@ class Engine:
         w = e.w
         done = w.retired if w.layered else w.done
         if done > w.drained:
-            if self.keep or self.control is not None:
+            if self.keep or self.control is not None or self.outlet is not None:
                 self.hand_out(name, self.take_messages(name, w.drained, done))
             w.drained = done
 
@@ -141,6 +143,8 @@ class Engine:
             self.rows[name].append(rows)
         if self.control is not None:
             self.control.deliveries.add(name, rows)
+        if self.outlet is not None:
+            self.outlet.add(name, rows)
 
     def fill_messages(self, e: Endpoint, source: Messages | None) -> None:
         """Draw messages for the free slots and let a sender that waited for them go on."""
@@ -208,9 +212,10 @@ class Engine:
         for name in ("a", "b"):
             self.drain(name)
             w = getattr(self.s, name).w
-            if self.keep and w.layered:
-                left = range(w.drained, w.entered)
-                self.rows[name] += [self.take_messages(name, i, i + 1) for i in left if w.m[i & w.mask].t_read != NEVER]
+            if w.layered and (self.keep or self.outlet is not None):
+                for i in range(w.drained, w.entered):
+                    if w.m[i & w.mask].t_read != NEVER:
+                        self.hand_out(name, self.take_messages(name, i, i + 1))
 
     def messages(self, name: str) -> Rows:
         """All finished messages endpoint `name` sent."""

@@ -7,17 +7,16 @@ from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any, Literal
 
-import numpy as np
-
 from models.constants import ERR_TIMED_OUT
-from models.state import CAUSES, SERVICE
 from sim.build import HEADERS, TIMESTAMPS
 from sim.engine import Engine, PlainEngine, Rows
 from sim.errors import SimulationLimit
 from sim.identity import package_version, scenario_hash
 from sim.measure import Measures, measure
+from sim.outlet import Outlet, Sink
 from sim.policy import PolicyFunction
 from sim.scenario import DEFAULT_MESSAGES, Policy, Scenario
+from sim.table import message_table, transaction_table
 from sim.trace import Trace, run_traced
 
 if TYPE_CHECKING:
@@ -27,51 +26,12 @@ if TYPE_CHECKING:
 
 Driver = Literal["auto", "simpy", "loop", "compiled"]
 
-COLUMNS = {
-    "size": "size", "intended_ns": "t_due", "call_ns": "t_call", "accepted_ns": "t_acc", "returned_ns": "t_ret",
-    "first_sent_ns": "t_first", "sent_ns": "t_sent", "on_link_ns": "t_svc", "done_ns": "t_done",
-    "arrived_ns": "t_arr", "ordered_ns": "t_ord", "read_ns": "t_read", "writes": "writes",
-    "retransmitted": "retrans", "freed": "freed", "read_no": "read_no", "stream": "stream",
-}  # fmt: skip
-MESSAGE = np.dtype([(n, np.int64) for n in ("index", *COLUMNS, "latency_ns")] + [(f"{c}_ns", np.int64) for c in CAUSES])
-"""One delivered message; the causes sum to latency_ns."""
-
 COMPILED_FROM = 200_000
 """`auto` compiles, which takes about half a minute once, for runs of at least this many messages ..."""
 CACHED_FROM = 10_000
 """... and loads what was compiled before for runs of at least this many (or as many full segments)."""
 LARGEST_RUN = 1_000_000_000
 """Messages or full segments one run may have: minutes compiled, a day in the plain loop."""
-
-
-def message_table(rows: Rows) -> Rows:
-    """Finished messages as `MESSAGE` rows."""
-    table = np.zeros(len(rows), MESSAGE)
-    table["index"] = np.arange(len(rows))
-    for column, stamp in COLUMNS.items():
-        table[column] = rows[stamp]
-    table["latency_ns"] = rows["t_read"] - rows["t_due"]
-    for i, cause in enumerate(CAUSES):
-        table[f"{cause}_ns"] = rows["x"][:, i]
-    return table
-
-
-def transaction_table(requests: Rows, replies: Rows) -> Rows:
-    """Request and reply as one row: from the request's intended time to the reply's read, the server's work between."""
-    n = len(replies)
-    requests = requests[:n]
-    table = message_table(replies)
-    first = message_table(requests)
-    for name in ("intended_ns", "call_ns", "accepted_ns", "returned_ns"):
-        table[name] = first[name]
-    table["size"] += first["size"]
-    table["writes"] += first["writes"]
-    table["retransmitted"] |= first["retransmitted"]
-    for cause in CAUSES:
-        table[f"{cause}_ns"] += first[f"{cause}_ns"]
-    table[f"{CAUSES[SERVICE]}_ns"] += replies["t_due"] - requests["t_read"]
-    table["latency_ns"] = replies["t_read"] - requests["t_due"]
-    return table
 
 
 @dataclass(frozen=True)
@@ -301,7 +261,7 @@ def simulate(
     seed: int = 0,
     *,
     driver: Driver = "auto",
-    messages: bool = True,
+    messages: bool | Sink = True,
     trace: bool = False,
     processes: tuple[Process, ...] = (),
     policy: PolicyFunction | None = None,
@@ -312,7 +272,7 @@ def simulate(
     driver: "simpy" (processes; `processes` are generator functions `(env, path)` run beside the model), "loop" (the
     same events in a plain loop), "compiled" (Numba) or "auto". All give the same nanoseconds and the same events.
     messages: keep every message with its stamps and causes (1,000 bytes each); without, memory does not grow with
-    their number. The summary is the same.
+    their number. The summary is the same. A function is given them as they are delivered, in blocks of `MESSAGE` rows.
     trace: also keep every packet and every event.
     policy: a function called with a `sim.tick.Tick` at every control tick, instead of the one the scenario names.
     memory: for one short run after another, what `sim.compiled.allocate(1)` gave; a compiled run then works in there.
@@ -320,7 +280,9 @@ def simulate(
     """
     check_work(scenario)
     chosen = "simpy" if processes else choose(scenario, driver, trace)
-    engine = make_engine(scenario, seed, chosen, messages, memory)
+    engine = make_engine(scenario, seed, chosen, messages is True, memory)
+    if callable(messages):
+        engine.outlet = Outlet(scenario, messages)
     kept = Trace() if trace else None
     take_control(engine, policy)
     if chosen == "simpy":

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import ExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
 
@@ -54,6 +55,7 @@ def run(
 ) -> None:
     """Simulate a scenario once: latency percentiles, throughput, and where the time went."""
     from experiments.files import load
+    from experiments.message_table import csv_file
     from experiments.report import report
     from sim import simulate
     from sim.run import messages_of
@@ -61,15 +63,13 @@ def run(
     scenario = load(source, with_policy(settings, policy))
     if warmup is not None:
         scenario = warmed(scenario, warmup, seed, driver)
-    for file in (messages, ticks):
-        if file is not None:
-            file.open("w").close()  # a path that cannot be written to is better known before the run
-    with busy(f"simulating {messages_of(scenario):,} messages", progress):
-        outcome = simulate(scenario, seed, driver=driver, messages=messages is not None)
+    if ticks is not None:
+        ticks.open("a").close()  # a path that cannot be written to is better known before the run
+    with ExitStack() as files:
+        sink = files.enter_context(csv_file(messages)) if messages is not None else False
+        with busy(f"simulating {messages_of(scenario):,} messages", progress):
+            outcome = simulate(scenario, seed, driver=driver, messages=sink)
     if messages is not None:
-        from experiments.message_table import write_csv
-
-        write_csv(outcome, messages)
         note(f"{outcome.measured.n:,} messages written to {messages}")
     if ticks is not None:
         from experiments.tick_table import write_ticks
