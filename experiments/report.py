@@ -29,7 +29,8 @@ def _head(scenario: Scenario, s: Mapping[str, Any]) -> Iterator[str]:
     if scenario.title:
         yield scenario.title
     left = f", {s['undelivered']:,} undelivered" if s["undelivered"] else ""
-    yield f"{s['messages']:,} messages ({traffic(scenario.workload)}) in {s['duration_ns'] / 1e9:.3f} s{left}"
+    messages = "1 message" if s["messages"] == 1 else f"{s['messages']:,} messages"
+    yield f"{messages} ({traffic(scenario.workload)}) in {s['duration_ns'] / 1e9:.3f} s{left}"
     if s.get("timed_out"):
         yield f"the {s['timed_out']}'s connection timed out: its retransmissions were in vain (ETIMEDOUT)"
     yield f"scenario {scenario.name} {s['scenario_hash']}, seed {s['seed']}, driver {s['driver']}"

@@ -13,9 +13,11 @@ import os
 import sys
 import traceback
 from collections.abc import Sequence
+from contextlib import ExitStack
 from errno import EDQUOT, EFBIG, ENOSPC
 from importlib.util import find_spec
 from io import TextIOWrapper
+from pathlib import Path
 from typing import Any
 
 from cyclopts import App, CycloptsError
@@ -66,6 +68,14 @@ def make_app() -> App:
 
 def main(tokens: Sequence[str] | None = None) -> int:
     """Run the command line; returns the exit code. No exception leaves it."""
+    with ExitStack() as closed:  # a stream that the shell has closed (`>&-`) is None
+        for name in ("stdout", "stderr"):
+            if getattr(sys, name) is None:
+                setattr(sys, name, closed.enter_context(Path(os.devnull).open("w")))
+        return _main(tokens)
+
+
+def _main(tokens: Sequence[str] | None) -> int:
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, TextIOWrapper):
             stream.reconfigure(errors="replace")

@@ -85,3 +85,14 @@ def test_a_folder_that_is_not_there_is_a_mistake(tmp_path: Path, capsys: pytest.
     file = tmp_path / "none" / "m.csv"
     assert main(["run", "one-way-512", *SMALL, "--messages", str(file)]) == 2
     assert str(file) in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("closed", [">&-", "2>&-"])
+def test_a_closed_stream_is_no_obstacle(closed: str, tmp_path: Path):
+    file = tmp_path / "m.csv"
+    program = "import sys; from experiments.cli import main; sys.exit(main())"
+    command = f"{sys.executable} -c '{program}' run one-way-512 --set workload.messages=1 --messages {file} {closed}"
+    outcome = subprocess.run(command, shell=True, capture_output=True, text=True, timeout=120)
+    assert (outcome.returncode, "Traceback" in outcome.stderr) == (0, False)
+    assert len(file.read_text().splitlines()) == 2
+    assert closed == ">&-" or "1 message (" in outcome.stdout
