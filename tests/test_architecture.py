@@ -44,3 +44,11 @@ def test_rules_and_scenarios_import_nothing_heavy(package: str) -> None:
     outcome = subprocess.run([sys.executable, "-c", program], cwd=ROOT, capture_output=True, text=True, timeout=60)
     assert outcome.returncode == 0, outcome.stderr
     assert not set(outcome.stdout.split()) & (HEAVY - {"numpy", "simpy"} if package != "models" else HEAVY)
+
+
+def test_what_is_copied_by_name_is_there() -> None:
+    """`sim.trace` copies a packet's fields by name, which no type checker sees."""
+    from models.state import Packet
+    from sim.trace import PACKET
+
+    assert set(PACKET) <= set(Packet.__annotations__)
