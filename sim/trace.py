@@ -16,7 +16,7 @@ from sim.syscalls import WRITE, Syscalls
 
 PACKET = (
     "idx", "seq", "len", "ack", "wnd", "flags", "tsval", "tsecr", "nsack", "dsack", "s0", "e0", "s1", "e1", "s2", "e2",
-    "iplen", "retrans", "tx", "into", "svc", "done", "due", "jitter", "spike", "hit", "drop",
+    "iplen", "retrans", "tx", "into", "svc", "done", "due", "jitter", "spike", "hit", "drop", "backlog",
 )  # fmt: skip
 SEGMENT = np.dtype([("direction", np.int64)] + [(name, np.int64) for name in PACKET])
 """One packet. direction 0 is client to server; times in ns as in `models.state.Packet`."""
