@@ -240,10 +240,10 @@ def _rcv_rtt_update(e: Endpoint, sample: int, win_dep: int) -> None:
 
 def tcp_rcv_rtt_measure(e: Endpoint, now: int) -> None:
     """Without timestamps: a round trip is what it takes to receive one window."""
+    if e.rcv_rtt_time and e.rcv_nxt < e.rcv_rtt_seq:
+        return
     us = now // 1000
     if e.rcv_rtt_time:
-        if e.rcv_nxt < e.rcv_rtt_seq:
-            return
         _rcv_rtt_update(e, max(us - e.rcv_rtt_time, 1), 1)
     e.rcv_rtt_seq = e.rcv_nxt + e.rcv_wnd
     e.rcv_rtt_time = us

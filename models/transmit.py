@@ -165,7 +165,7 @@ def transmit_skb(e: Endpoint, l: Link, now: int, i: int) -> None:
     wnd = tcp_select_window(e)
     mss = k.gso_size if k.pcount > 1 else length
     seq = k.seq
-    share = k.truesize // k.pcount
+    share = k.truesize // k.pcount if k.pcount > 1 else k.truesize
     if e.qd.rate:
         begin_unit(e.qd, length + k.pcount * (HEADERS + e.timestamps * TIMESTAMPS + sack_option_bytes(e)), k.pcount)
     for left in range(k.pcount - 1, -1, -1):

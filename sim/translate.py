@@ -96,6 +96,41 @@ def without_negative_indices(ir: str) -> str:
     return FROM_THE_END.sub(r"  \g<chosen> = add nsw i64 \g<index>, 0\n", ir)
 
 
+RARE = (
+    *("admission", "bbr", "closing", "give_up", "out_of_order", "prr", "qdisc", "recovery", "retransmit", "sack"),
+    *("http2_application", "http2_consumer", "http2_credit", "http2_frames", "http2_reading", "http2_senders"),
+    *("http2_turns", "timeouts", "undo"),
+)
+"""Modules that most messages of most runs do not meet: kept out of the way of the others."""
+CALLED = (
+    *("push", "push_pending", "put_packet", "receive", "reset_xmit_timer", "run_writer", "send_ack"),
+    *("send_window_probe", "write_xmit"),
+)
+"""Rules that are large and called from several places."""
+
+
+def path(name: str) -> list[str]:
+    """The names in `name`, a mangled one: package, module and function, each behind its length."""
+    found: list[str] = []
+    rest = name.removeprefix("_ZN")
+    while length := re.match(r"\d+", rest):
+        end = length.end() + int(length[0])
+        found.append(rest[length.end() : end])
+        rest = rest[end:]
+    return found
+
+
+def inlining(name: str) -> str:
+    """LLVM's attribute for the function it calls `name`: what is neither rare nor large is copied to its callers.
+
+    Only speed depends on it, a tenth of it: left to itself, LLVM weighs a rule by its rare branches, too.
+    """
+    package, module, function = [*path(name), "", "", ""][:3]
+    if package != "models" or function in CALLED:
+        return "inlinehint"
+    return "cold" if module in RARE else "alwaysinline"
+
+
 def translate(entry: Any) -> Any:
     """The LLVM module of `entry` and all it reaches, where only `entry` can be seen from outside, as `SYMBOL`."""
     compiled = numba.cfunc(signature(entry), **ENTRY_OPTIONS)(Twins().twin(entry))
@@ -105,7 +140,7 @@ def translate(entry: Any) -> Any:
             symbol.linkage = "internal"
     for function in module.functions:
         if not function.is_declaration:
-            function.add_function_attribute("inlinehint")
+            function.add_function_attribute(inlining(function.name))
     visible = module.get_function(compiled.native_name)
     visible.name = SYMBOL
     visible.linkage = "external"

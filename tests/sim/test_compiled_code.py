@@ -109,3 +109,22 @@ def test_this_numba_says_it_in_the_way_that_is_looked_for() -> None:
     before, after = map(int, said.split())
     assert before > 0
     assert after == 0
+
+
+def test_what_is_said_about_rules_is_said_of_rules_that_exist() -> None:
+    reached, todo = set(), [translate.run]
+    while todo:
+        function = todo.pop()
+        if function not in reached:
+            reached.add(function)
+            todo += translate.callees(function).values()
+    assert {f"models.{module}" for module in translate.RARE} <= {f.__module__ for f in reached}
+    assert set(translate.CALLED) <= {f.__name__ for f in reached}
+
+
+def test_a_rule_is_recognised_by_the_name_that_llvm_calls_it_by() -> None:
+    names = [f.name for f in translate.translate(jiffies).functions if "jiffies" in f.name]
+    assert translate.path(names[0])[:3] == ["models", "timers", "jiffies"]
+    assert translate.inlining(names[0]) == "alwaysinline"
+    assert translate.inlining("_ZN6models3bbr8bbr_mainB2v1") == "cold"
+    assert translate.inlining("_ZN6models6output10write_xmitB2v1") == "inlinehint"
