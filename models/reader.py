@@ -35,7 +35,17 @@ def data_ready(e: Endpoint, way: Link, now: int) -> None:
     if r.runnable > now:
         sleep_until(e, r.runnable, now)
     else:
-        run(e, now + e.host.wake_ns)
+        wake(e, now)
+
+
+def wake(e: Endpoint, now: int) -> None:
+    """The reader runs after the scheduler's latency. A core at work goes on with it, and the reader waits its turn."""
+    t = now + e.host.wake_ns
+    if t > now and e.host.app_busy > now:
+        e.r.locked_from = INF
+        e.r.at = t
+    else:
+        run(e, t)
 
 
 def run(e: Endpoint, t: int) -> None:
@@ -72,6 +82,9 @@ def read_again(e: Endpoint, now: int) -> None:
 def read(e: Endpoint, l: Link, peer: Endpoint, now: int) -> None:
     """A read() returns: copy, acknowledge if that is due, deliver messages, go on."""
     r = e.r
+    if r.locked_from == INF:  # it is awake, and has not called read() yet
+        run(e, now)
+        return
     n = tcp_copy_received(e, now, r.size)
     if n == 0:
         r.at = INF

@@ -595,7 +595,7 @@ class Reader(Record):
     every: int  # polling: reads only at multiples of this; 0 = woken by data
     phase: int
     runnable: int  # since when it could have read
-    locked_from: int  # the read() under way owns the socket from here to `at`
+    locked_from: int  # the read() under way owns the socket from here to `at`; INF: waking up, there is none
     lowat: int  # SO_RCVLOWAT
     quickack: int  # TCP_QUICKACK set after every read: 0 no, 1 on, 2 off
     reads: int
