@@ -65,9 +65,9 @@ def _latency(scenario: Scenario, s: Mapping[str, Any]) -> Iterator[str]:
         values = s.get(view) or {}
         if values.get("max") is not None:
             yield f"  {label:<13}" + "".join(f"{milliseconds(values[p]):>9}" for p in PERCENTILES)
-    early = scenario.warmup - s["messages"] // 2
+    early = min(scenario.warmup, s["messages"]) - s["messages"] // 2
     if early > 0 and s["messages"]:
-        yield f"SHORT: start-up is {scenario.warmup} messages, and {early} of them are counted as steady: send more"
+        yield f"SHORT: start-up is {scenario.warmup:,} messages, and {early:,} of them are counted as steady: send more"
     classes = s.get("by_size") or []
     for row in classes if len(classes) > 1 else []:
         label = f"to {SIZE.format(row['to'])}" if row["to"] else f"from {SIZE.format(row['from'])}"

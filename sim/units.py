@@ -91,7 +91,6 @@ POSITIVE_DURATION = _quantity("duration", _TIME, "ns", "40ms", 1)
 SIZE = _quantity("size", _SIZE, "B", "16KiB")
 POSITIVE_SIZE = _quantity("size", _SIZE, "B", "512B", 1)
 RATE = _quantity("rate", _RATE, "bit/s", "10Mbit/s")
-POSITIVE_RATE = _quantity("rate", _RATE, "bit/s", "10Mbit/s", 1)
 
 Duration = Annotated[int, DURATION]
 PositiveDuration = Annotated[int, POSITIVE_DURATION]

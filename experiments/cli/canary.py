@@ -7,7 +7,20 @@ from typing import Annotated
 
 from cyclopts import App, Parameter
 
-from experiments.cli.common import NEGATIVE, OK, UNDECIDED, Json, Seed, Settings, Source, say, say_json
+from experiments.cli.common import (
+    NEGATIVE,
+    OK,
+    UNDECIDED,
+    Json,
+    Replications,
+    Seed,
+    Settings,
+    Source,
+    at_least,
+    changed,
+    say,
+    say_json,
+)  # fmt: skip
 from experiments.cli.progress import runs
 
 Only = list[str] | None
@@ -46,16 +59,19 @@ def canary(
     from experiments.rollout import report
     from experiments.rollout.canary import Design, outcome, size
     from experiments.rollout.pools import gather
+    from sim.errors import Problem, ScenarioError
 
     design = Design(
-        connections=_least("--connections", connections, 2),
+        connections=at_least("--connections", connections, 2),
         share=_share("--share", share),
-        drift=levels(drift, _least("--windows", windows, 2)),
+        drift=levels(drift, at_least("--windows", windows, 2)),
         tolerance=_share("--tolerance", tolerance),
     )
-    _least("--trials", trials, 1)
-    _least("--pool", pool, 2)
-    arms = {"A": load(source, settings or ()), "B": load(source, [*(settings or ()), *(set_b or ())])}
+    at_least("--trials", trials, 1)
+    at_least("--pool", pool, 2)
+    arms = {"A": load(source, settings or ()), "B": changed(source, settings or (), set_b or (), "--set-b")}
+    if arms["A"] == arms["B"]:
+        raise ScenarioError([Problem("--set-b", "nothing changes", "say what the change sets: server.nodelay=false")])
     with runs("canary", 2 * len(set(design.drift)) * pool) as advance:
         pools = gather(arms, design.drift, range(seed, seed + pool), advance)
     found, trial = outcome(pools, design, "B", trials, seed)
@@ -78,7 +94,7 @@ def matrix(
     client: Client = None,
     server: Server = None,
     settings: Settings = None,
-    seeds: Annotated[int, Parameter(help="Replications.")] = 5,
+    replications: Replications = 5,
     tolerance: Annotated[str, Parameter(help="How much worse is no harm.")] = "5%",
     seed: Seed = 0,
     json: Json = False,
@@ -88,13 +104,18 @@ def matrix(
     Exit code 0: no pairing is worse than all old. 1: one is. 4: one is undecided.
     """
     from experiments.rollout import matrix as versions
+    from sim.errors import Problem, ScenarioError
 
-    _least("--seeds", seeds, 2)
-    with runs("matrix", 4 * seeds) as advance:
-        cells = versions.matrix(
-            source, settings or (), client or (), server or (), range(seed, seed + seeds),
-            _share("--tolerance", tolerance), advance,
-        )  # fmt: skip
+    at_least("--replications", replications, 2)
+    share = _share("--tolerance", tolerance)
+    if not (client or server):
+        cure = "say what the new version sets: --client client.nodelay=true"
+        raise ScenarioError([Problem("--client, --server", "nothing changes", cure)])
+    for option, own in (("--client", client), ("--server", server)):
+        changed(source, settings or (), own or (), option)
+    pairings = versions.pairings(source, settings or (), client or (), server or ())
+    with runs("matrix", len(pairings) * replications) as advance:
+        cells = versions.matrix(pairings, range(seed, seed + replications), share, advance)
     if json:
         rows = [
             {
@@ -127,14 +148,6 @@ def levels(text: str, windows: int) -> tuple[float, ...]:
     steps = 5
     shape = [0.5 - 0.5 * math.cos(2 * math.pi * i / windows) for i in range(windows)]
     return tuple(round(least + (most - least) * round(x * (steps - 1)) / (steps - 1), 6) for x in shape)
-
-
-def _least(option: str, value: int, least: int) -> int:
-    from sim.errors import Problem, ScenarioError
-
-    if value < least:
-        raise ScenarioError([Problem(option, f"{value} is too few", f"give a number from {least} up")])
-    return value
 
 
 def _share(option: str, text: str) -> float:

@@ -4,11 +4,15 @@ from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from typing import Annotated, Any, Literal
+from dataclasses import replace
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from cyclopts import Parameter
+
+if TYPE_CHECKING:
+    from sim import Scenario
 
 OK, NEGATIVE, USAGE, LIMIT, UNDECIDED, BUG, INTERRUPTED, PIPE_CLOSED = 0, 1, 2, 3, 4, 70, 130, 141
 
@@ -21,6 +25,9 @@ PolicyName = Annotated[
     str | None, Parameter(name="--policy", help="Who changes settings meanwhile: a policy's name, or FILE.py:FUNCTION.")
 ]
 Json = Annotated[bool, Parameter(name="--json", negative="", help="Print JSON.")]
+Replications = Annotated[
+    int, Parameter(name="--replications", help="Runs per configuration, each with a seed of its own.")
+]
 Seed = Annotated[int, Parameter(name="--seed", help="Which draws: arrivals, spikes, losses, timer phases.")]
 DriverName = Literal["auto", "simpy", "loop", "compiled"]
 Driver = Annotated[DriverName, Parameter(name="--driver", help="What makes time pass; all give the same numbers.")]
@@ -40,6 +47,30 @@ def with_policy(settings: list[str] | None, policy: str | None) -> list[str]:
     """The settings, `--policy` being one of them."""
     chosen = [f"policy.name={json.dumps(policy)}"] if policy is not None else []
     return [*(settings or ()), *chosen]
+
+
+def at_least(option: str, value: int, least: int) -> int:
+    """The option's value; ScenarioError when it is too small."""
+    from sim.errors import Problem, ScenarioError
+
+    if value < least:
+        raise ScenarioError([Problem(option, f"{value} is too few", f"give a number from {least} up")])
+    return value
+
+
+def changed(source: str, settings: Sequence[str], own: Sequence[str], option: str) -> Scenario:
+    """The scenario with the settings of `option` on top of `--set`; a mistake in those is placed at `option`."""
+    from experiments.files import load
+    from sim.errors import ScenarioError
+
+    keys = tuple(setting.partition("=")[0].strip() for setting in own)
+    try:
+        return load(source, [*settings, *own])
+    except ScenarioError as error:
+        mine = tuple(f"--set {key}" for key in keys)
+        placed = [replace(p, path=p.path.replace("--set", option, 1)) if p.path.startswith(mine) else p
+                  for p in error.problems]  # fmt: skip
+        raise ScenarioError(placed) from None
 
 
 def say(text: str) -> None:

@@ -26,7 +26,7 @@ def coverage(
     /,
     *,
     runs: int = 2_000,
-    seeds: str = "5,10,20",
+    replications: str = "5,10,20",
     metric: str = "p99",
     settings: Settings = None,
     driver: Driver = "auto",
@@ -41,8 +41,8 @@ def coverage(
         A preset or a scenario file.
     runs
         Independent runs, each in one interval of every size.
-    seeds
-        Replications of an interval; several sizes, separated by commas.
+    replications
+        Runs in an interval; several sizes, separated by commas.
     metric
         Whose interval: mean, p50, p90, p99, p999, max.
     """
@@ -54,7 +54,7 @@ def coverage(
     from experiments.sweep.runner import fastest_driver, local_executor, simulated
     from sim.scenario import DEFAULT_MESSAGES
 
-    sizes, column = _sizes(seeds, runs), _column(metric)
+    sizes, column = _sizes(replications, runs), _column(metric)
     loaded = load(scenario, settings or ())
     if not loaded.workload.trace and loaded.workload.messages is None:
         loaded = replace(loaded, workload=replace(loaded.workload, messages=DEFAULT_MESSAGES))
@@ -106,7 +106,7 @@ def _sizes(text: str, runs: int) -> list[int]:
     except ValueError:
         sizes = []
     if not sizes or min(sizes) < 2:
-        raise ScenarioError([Problem("--seeds", f"{text!r} are no numbers of seeds", "from 2, like 5,10,20")])
+        raise ScenarioError([Problem("--replications", f"{text!r} are no numbers of runs", "from 2, like 5,10,20")])
     if runs < FEWEST_GROUPS * max(sizes):
         cure = f"at least {FEWEST_GROUPS * max(sizes):,}, better ten times as many"
         raise ScenarioError([Problem("--runs", f"{runs:,} runs are too few groups of {max(sizes)}", cure)])

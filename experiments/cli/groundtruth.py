@@ -122,7 +122,7 @@ def stacks(
     only: Annotated[
         list[str] | None, Parameter(negative="", help="Experiments or stacks: S1, node. Repeat for more.")
     ] = None,
-    seeds: Annotated[int, Parameter(help="Simulations of every paced setting.")] = 5,
+    replications: Annotated[int, Parameter(help="Simulations of every paced setting.")] = 5,
     driver: Driver = "loop",
     json: Json = False,
 ) -> int:
@@ -133,7 +133,7 @@ def stacks(
     from experiments.groundtruth.stacks import report
     from experiments.groundtruth.stacks.compare import compare as compare_stacks
 
-    rows = compare_stacks(folder, only or (), range(1, max(1, seeds) + 1), driver)
+    rows = compare_stacks(folder, only or (), range(1, max(1, replications) + 1), driver)
     if json:
         say_json(report.as_dict(rows))
     else:

@@ -119,7 +119,7 @@ def _table(found: Sequence[Window], hull: bool) -> Any:
     from experiments import labels
 
     step = -(-len(found) // ROWS) or 1
-    title = f"{len(found)} windows" + (f", every {step}th shown" if step > 1 else "")
+    title = f"{len(found)} windows" + (f", one in {step} shown" if step > 1 else "")
     table = Table(title=title, box=box.SIMPLE_HEAD, title_justify="left", title_style="bold")
     for heading in ("until, s", "messages/s", "Mbit/s", "P50, ms", "P99, ms", "send buffer"):
         table.add_column(heading, justify="right")

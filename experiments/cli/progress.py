@@ -43,7 +43,7 @@ def runs(title: str, total: int | None, what: str = "runs") -> Iterator[Advance]
 
     def so_far() -> str:
         seconds = time.monotonic() - started
-        return f"{messages:,} messages, {messages / seconds / 1e6 if seconds else 0:.1f} million/s"
+        return f"{counted(messages, 'messages')}, {messages / seconds if seconds else 0:,.0f} a second"
 
     if not console.is_terminal:
 
@@ -51,9 +51,9 @@ def runs(title: str, total: int | None, what: str = "runs") -> Iterator[Advance]
             nonlocal done, messages
             done, messages = done + runs, messages + of_runs
 
-        console.print(f"{title}: {total:,} {what}" if total else f"{title} ...")
+        console.print(f"{title}: {counted(total, what)}" if total else f"{title} ...")
         yield count
-        console.print(f"{title}: {done:,} {what} in {duration(time.monotonic() - started)}, {so_far()}")
+        console.print(f"{title}: {counted(done, what)} in {duration(time.monotonic() - started)}, {so_far()}")
         return
 
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
@@ -71,6 +71,11 @@ def runs(title: str, total: int | None, what: str = "runs") -> Iterator[Advance]
             bar.update(task, advance=runs, rate=so_far())
 
         yield advance
+
+
+def counted(number: int, what: str) -> str:
+    """`1 run`, `2,000 runs`; `what` is a plural in s."""
+    return f"{number:,} {what.removesuffix('s') if number == 1 else what}"
 
 
 def duration(seconds: float) -> str:

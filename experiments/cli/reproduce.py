@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 from cyclopts import App, Parameter
 
 from experiments.cli.common import Json, note, say, say_json
-from experiments.cli.progress import runs
+from experiments.cli.progress import counted, runs
 
 if TYPE_CHECKING:
     from experiments.reproduce.rows import Finding, Row
@@ -50,7 +50,7 @@ def reproduce(*which: Rows, page: Page = None, json: Json = False) -> None:
     if json:
         say_json([report.as_dict(*pair) for pair in findings.values()])
     else:
-        say(f"{len(findings)} rows: {report.tally(findings)}")
+        say(f"{counted(len(findings), 'rows')}: {report.tally(findings)}")
 
 
 def choose(which: tuple[str, ...], rows: dict[str, Row]) -> list[Row]:

@@ -6,9 +6,7 @@ from typing import Annotated
 
 from cyclopts import App, Parameter
 
-from experiments.cli.common import Json, Settings, say, say_json
-
-Seeds = Annotated[int, Parameter(name="--seeds", help="Replications.")]
+from experiments.cli.common import Json, Replications, Seed, Settings, at_least, say, say_json
 
 
 def register(app: App) -> None:
@@ -21,7 +19,8 @@ def system(
     /,
     *,
     settings: Settings = None,
-    seeds: Seeds = 5,
+    replications: Replications = 5,
+    seed: Seed = 0,
     json: Json = False,
 ) -> None:
     """Pass messages through stations in tandem (broker, processor, proxy, device): waits, outages, percentiles."""
@@ -35,9 +34,10 @@ def system(
         else:
             say("\n".join(f"{s.name:<16}  {s.title}" for s in known))
         return
-    if seeds < 1:
-        raise ScenarioError([Problem("--seeds", f"{seeds} replications", "give a number from 1 up")])
-    summary = report.run(file.load(source, settings or ()), range(seeds))
+    at_least("--replications", replications, 1)
+    if seed < 0:
+        raise ScenarioError([Problem("--seed", f"{seed} is negative", "any integer from 0 up is a seed")])
+    summary = report.run(file.load(source, settings or ()), range(seed, seed + replications))
     if json:
         say_json(summary.as_dict())
     else:

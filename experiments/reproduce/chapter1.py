@@ -34,8 +34,6 @@ STREAM = "seed-nodelay-128B"
 LONG = ("workload.messages=1000", "warmup=20")
 """The ten messages of the reproduction, as a stream that goes on."""
 
-FAR_TIMER = 100.0  # ms: the claim's stalls begin here
-
 
 @row("1.01", "experiment", "Live log push and IoT telemetry are high-rate, low-latency gRPC streams", "rates and sizes")
 def workload_classes() -> Finding:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import product
 from typing import Any
@@ -10,6 +10,7 @@ from typing import Any
 from experiments.comparison import Comparison, judge
 from experiments.files import load
 from experiments.labels import milliseconds
+from sim import Scenario
 
 
 @dataclass(frozen=True)
@@ -22,26 +23,32 @@ class Cell:
     against_old: Comparison | None
 
 
+def pairings(
+    source: str, settings: Sequence[str], client: Sequence[str], server: Sequence[str]
+) -> dict[tuple[str, str], Scenario]:
+    """By (client, server), "old" or "new"; `client` and `server` are the settings (`key=value`) the new version has."""
+    found = {}
+    for c, s in product(("old", "new"), repeat=2):
+        changes = [*settings, *(client if c == "new" else ()), *(server if s == "new" else ())]
+        found[c, s] = load(source, changes)
+    return found
+
+
 def matrix(
-    source: str,
-    settings: Sequence[str],
-    client: Sequence[str],
-    server: Sequence[str],
+    scenarios: Mapping[tuple[str, str], Scenario],
     seeds: Sequence[int],
     tolerance: float,
     advance: Callable[[int], None] = lambda _: None,
 ) -> list[Cell]:
-    """All four pairings on the same seeds; `client` and `server` are the settings (`key=value`) the new version has."""
+    """All pairings on the same seeds, each against all old."""
     from sim import simulate
 
     summaries: dict[tuple[str, str], dict[int, dict[str, Any]]] = {}
-    for c, s in product(("old", "new"), repeat=2):
-        changes = [*settings, *(client if c == "new" else ()), *(server if s == "new" else ())]
-        scenario = load(source, changes)
-        summaries[c, s] = {}
+    for pairing, scenario in scenarios.items():
+        summaries[pairing] = {}
         for seed in seeds:
-            summaries[c, s][seed] = simulate(scenario, seed).summary()
-            advance(summaries[c, s][seed]["messages"])
+            summaries[pairing][seed] = simulate(scenario, seed).summary()
+            advance(summaries[pairing][seed]["messages"])
     old = summaries["old", "old"]
     cells = []
     for (c, s), found in summaries.items():

@@ -130,7 +130,10 @@ def check_format(path: Path) -> None:
 
 
 def save(table: Table, path: Path) -> int:
-    """Write the table in the format its name ends in, whole or not at all; returns the number of rows. OSError."""
+    """Write the table in the format its name ends in, whole or not at all; returns the number of rows.
+
+    OSError, which names `path`, when it cannot be written.
+    """
     draft = path.with_name(f".{path.name}.{os.getpid()}")
     try:
         if path.suffix == ".csv":
@@ -139,6 +142,8 @@ def save(table: Table, path: Path) -> int:
         else:
             rows = _write_arrow(table, draft, parquet=path.suffix == ".parquet")
         draft.replace(path)
+    except OSError as error:
+        raise OSError(error.errno, error.strerror, str(path)) from None
     finally:
         draft.unlink(missing_ok=True)
     return rows

@@ -75,8 +75,11 @@ def test_the_version_is_told(capsys: pytest.CaptureFixture[str]) -> None:
         ("explain", "one-way-512", *SMALL, "--message", "60"), ("explain", "one-way-512", *SMALL, "--worst", "0"),
         ("explain", "one-way-512", *SMALL, "--message", "1", "--worst", "1"),
         ("explain", "one-way-512", *SMALL, "--figure", "ladder.gif"),
-        ("compare", "one-way-512", "--seeds", "1"), ("compare", "one-way-512", "--tolerance", "much"),
-        ("compare", "one-way-512", "--set-b", "server.nodelay=2"),
+        ("compare", "one-way-512", "--replications", "1"), ("compare", "one-way-512", "--tolerance", "much"),
+        ("compare", "one-way-512", "--set-b", "server.nodelay=2"), ("compare", "one-way-512"),
+        ("canary", "one-way-512"), ("canary", "one-way-512", "--set-b", "server.nodelay=false"),
+        ("matrix", "one-way-512"),
+        ("system", "extra-hop", "--seed", "-1"), ("system", "extra-hop", "--replications", "0"),
         ("run", "grpc-log-tail", "--set", "workload.capture=nowhere.pcap"),
     ],
     ids=" ".join,
@@ -229,7 +232,7 @@ def test_explain_draws_the_ladder(capsys: pytest.CaptureFixture[str], tmp_path: 
 
 # ---- compare ---------------------------------------------------------------------------------------------------------
 
-FEW = ("--seeds", "3", "--set", "workload.messages=200")
+FEW = ("--replications", "3", "--set", "workload.messages=200")
 
 
 def test_compare_ends_with_0_when_b_is_no_worse_and_1_when_it_is(capsys: pytest.CaptureFixture[str]) -> None:
@@ -245,6 +248,35 @@ def test_compare_with_itself_finds_no_difference(capsys: pytest.CaptureFixture[s
     result = told(capsys, "compare", "telemetry", "telemetry", *FEW, "--tolerance", "0", "--json")
     assert result["verdict"] == "no worse"
     assert [metric["difference"]["mean"] for metric in result["metrics"]] == [0, 0, 0]
+
+
+@pytest.mark.parametrize(
+    ("command", "option"),
+    [
+        ("compare", "--set-a"),
+        ("compare", "--set-b"),
+        ("canary", "--set-b"),
+        ("matrix", "--client"),
+        ("matrix", "--server"),
+    ],
+)
+def test_a_mistake_is_placed_at_the_option_it_stands_behind(
+    capsys: pytest.CaptureFixture[str], command: str, option: str
+) -> None:
+    code, _, err = tinygram(capsys, command, "telemetry", "--set", "network.rtt=1ms", option, "client.nodelai=true")
+    assert code == 2
+    assert f"{option} client.nodelai: unknown key" in err
+
+
+def test_a_count_of_one_is_no_plural() -> None:
+    from experiments.cli.progress import counted
+
+    assert [counted(n, "runs") for n in (0, 1, 2_000)] == ["0 runs", "1 run", "2,000 runs"]
+
+
+def test_a_start_up_longer_than_the_run_leaves_its_later_half(capsys: pytest.CaptureFixture[str]) -> None:
+    _, out, _ = tinygram(capsys, "run", "one-way-512", *SMALL, "--warmup", "5000")
+    assert "SHORT: start-up is 5,000 messages, and 30 of them are counted as steady" in out
 
 
 # ---- profiles --------------------------------------------------------------------------------------------------------

@@ -111,7 +111,7 @@ def test_losing_nodelay_is_rolled_back(capsys) -> None:
 
 
 def test_the_matrix_has_all_four_pairings(capsys) -> None:
-    arguments = ["--client", "client.nodelay=true", "--set", "workload.messages=300", "--seeds", "5", "--json"]
+    arguments = ["--client", "client.nodelay=true", "--set", "workload.messages=300", "--replications", "5", "--json"]
     assert main(["matrix", "telemetry", *arguments]) == 0
     rows = json.loads(capsys.readouterr().out)
     assert {(row["client"], row["server"]) for row in rows} == {(c, s) for c in ("old", "new") for s in ("old", "new")}
