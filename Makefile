@@ -57,6 +57,7 @@ bench: install ## speed, memory and start-up on this machine; BENCH=--keep write
 
 refresh-docs: frontier ## redraw the picture, run every command README and docs show, write down what it prints
 	cp $(OUT)/frontier.png docs/_static/frontier.png
+	$(BIN)/tinygram reproduce all --page docs/reproduction.md > $(OUT)/reproduction.txt
 	$(BIN)/python -m tests.docs.refresh
 
 format: install ## rewrite the source in the house format

@@ -39,7 +39,7 @@ def reproduce(*which: Rows, page: Page = None, json: Json = False) -> None:
     with runs("reproducing", len(chosen)) as advance:
         for row in chosen:
             findings[row.id] = (row, row.experiment())
-            advance(1)
+            advance(0)
             if not json:
                 say(report.text(*findings[row.id]) + "\n")
     if page is not None:

@@ -351,6 +351,7 @@ def hull_or_dominance() -> Finding:
         axes.plot(*zip(*points, strict=True), "o", color="0.7", label="tried")
         axes.plot(*zip(*best, strict=True), "o-", label="front")
         axes.plot(*zip(*hull, strict=True), "--", color="tab:red", label="convex hull")
+        axes.set_ylim(0, 2 * max(y for _, y in best))  # overloaded ones lie far above
         axes.set(xlabel="throughput, MB/s", ylabel="P90, ms", title="Send buffers and loads, 100 Mbit/s, RTT 20 ms")
         axes.legend(frameon=False)
 

@@ -146,7 +146,7 @@ def connector() -> Finding:
 
     def draw(axes: Axes) -> None:
         outcome = outcomes[0]
-        axes.plot(outcome.arrived / SECOND, outcome.latency_ns / SECOND, linewidth=0.8)
+        axes.plot(outcome.arrived / SECOND, (outcome.left - outcome.arrived) / SECOND, linewidth=0.8)
         axes.axvspan(5, 17, alpha=0.15, color="tab:red", label="outage")
         axes.set(xlabel="arrival, s", ylabel="latency, s", title="A connector at 79 % after an outage of 12 s")
         axes.legend(frameon=False)

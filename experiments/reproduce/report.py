@@ -77,7 +77,7 @@ the text itself lost stay open.
 
 def page(findings: Findings, folder: Path) -> str:
     """docs/reproduction.md; figures go to `folder`."""
-    parts = [HEAD, f"{len(findings)} rows: {tally(findings)}.\n"]
+    parts = [HEAD.rstrip(), f"\n{len(findings)} rows: {tally(findings)}.\n", *_overview(findings)]
     for chapter, title in CHAPTERS.items():
         chosen = [(row, finding) for row, finding in findings.values() if row.chapter == chapter]
         if chosen:
@@ -86,9 +86,15 @@ def page(findings: Findings, folder: Path) -> str:
     return "\n".join(parts).rstrip() + "\n"
 
 
+def _overview(findings: Findings) -> Iterator[str]:
+    yield "| row | claim | verdict |\n|---|---|---|"
+    yield from (f"| {row.id} | {row.claim} | {finding.verdict} |" for row, finding in findings.values())
+    yield ""
+
+
 def _row(row: Row, finding: Finding, folder: Path) -> Iterator[str]:
     yield f"### {row.id} {row.claim}\n"
-    yield f"**{finding.judgement}.** {finding.reason}\n"
+    yield f"**{finding.judgement}.** {finding.reason[0].upper()}{finding.reason[1:]}\n"
     if row.assumed:
         yield f"Assumed: {row.assumed}\n"
     if finding.values:
