@@ -20,7 +20,7 @@ from models.sources import enter_due
 from models.state import CAUSES, INF, QUEUE_CAUSES, WRITER_CAUSES, Clock, Endpoint, Path
 from sim import loop
 from sim.distribution import PER_MILLE
-from sim.errors import Problem, ScenarioError
+from sim.errors import Problem, ScenarioError, SimulationLimit
 from sim.policy import PolicyFunction, blame, file_name, said
 from sim.scenario import Policy, Scenario
 from sim.tick import Change, End, Tick
@@ -30,6 +30,8 @@ if TYPE_CHECKING:
 
 IDLE_TICKS = 1_000
 """So many ticks in a row with nothing left to happen end the run."""
+MOST_TICKS = 200_000
+"""A row of each is kept."""
 
 SETTINGS = ("framer_buffer", "sk_sndbuf", "nodelay", "notsent_lowat", "paused")
 READINGS = (
@@ -108,6 +110,9 @@ class Control:
 
     def look(self) -> None:
         """Call the policy. Whatever it raises becomes a ScenarioError that names file, line and tick."""
+        if self.number == MOST_TICKS:
+            at = f"{self.s.now / 1e9:.3f} s of simulated time"
+            raise SimulationLimit(f"{MOST_TICKS:,} control ticks by {at}: give a longer `every`")
         tick = self.observe()
         readings = [int(getattr(tick.sender, name)) for name in READINGS]
         readings += [int(getattr(tick.receiver, name)) for name in RECEIVER]

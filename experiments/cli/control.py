@@ -111,7 +111,7 @@ def _axis(text: str, option: str) -> Axis:
 
     path, equals, values = text.partition("=")
     if not equals or not values:
-        raise ScenarioError([Problem(f"{option} {text}", "is no setting with values", f"write {option} {KNOB}")])
+        raise ScenarioError([Problem(f"{option} {text}", "is no setting with values", "write KEY=VALUE,VALUE")])
     return Axis(path.strip(), tuple(value_of(value) for value in values.split(",")))
 
 

@@ -51,7 +51,7 @@ def observe(
     Parameters
     ----------
     every
-        Length of a window; a scenario with a policy has its ticks instead.
+        Length of a window; at most 200,000 are kept, and a scenario with a policy has its ticks instead.
     window
         Latencies and rates are those of so long before each row (a sliding window); 0: of the row's own.
     hull

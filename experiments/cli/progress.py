@@ -26,7 +26,12 @@ def results() -> Console:
     """The console for results: stdout, wide enough for tables where there is no terminal to measure."""
     from rich.console import Console
 
-    return Console(width=None if sys.stdout.isatty() else PLAIN_WIDTH, highlight=False)
+    class Results(Console):
+        def on_broken_pipe(self) -> None:
+            """The command line has an exit code for it; Rich would end with that of a negative verdict."""
+            raise BrokenPipeError
+
+    return Results(width=None if sys.stdout.isatty() else PLAIN_WIDTH, highlight=False)
 
 
 def notices() -> Console:

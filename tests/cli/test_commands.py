@@ -103,6 +103,17 @@ def test_a_capture_that_is_empty_or_cut_short_never_ends_in_a_traceback(
         assert (code == 2) == err.startswith("tinygram: ")
 
 
+@pytest.mark.parametrize("command", [("schema",), ("observe", "one-way-512", *SMALL), ("profiles",)], ids=" ".join)
+def test_a_reader_that_left_before_the_first_line_ends_with_141(command: tuple[str, ...]) -> None:
+    """With plain text as with Rich's tables, whose own way out is exit code 1, a verdict of ours."""
+    read, write = os.pipe()
+    process = subprocess.Popen([*COMMAND, *command], stdout=write, stderr=subprocess.PIPE, text=True)
+    os.close(read)
+    os.close(write)
+    _, err = process.communicate(timeout=60)
+    assert (process.returncode, err) == (141, "")
+
+
 def test_all_mistakes_are_counted_and_listed(capsys: pytest.CaptureFixture[str]) -> None:
     wrong = ("--set", "workload.size=0", "--set", "workload.sise=1B", "--set", "server.mtu=1")
     _, _, err = tinygram(capsys, "run", "one-way-512", *wrong)

@@ -10,7 +10,8 @@ import pytest
 
 from experiments import files
 from models.state import CAUSES
-from sim import Direction, Framing, Host, Network, Policy, Scenario, ScenarioError, Workload, simulate
+from sim import Direction, Framing, Host, Network, Policy, Scenario, ScenarioError, Workload, control, simulate
+from sim.errors import SimulationLimit
 from tests.equivalence.outcome import assert_same_outcome
 
 MS = 1_000_000
@@ -44,6 +45,13 @@ def test_a_window_holds_what_was_read_since_the_last_tick(driver):
     assert ticks[2].bytes == 400
     assert ticks[2].throughput_bps == 400 * 8 / 0.02
     assert ticks[2].rate == ticks[2].offered_rate == 200
+
+
+def test_ticks_without_end_are_a_limit_and_say_what_to_change(monkeypatch):
+    monkeypatch.setattr(control, "MOST_TICKS", 10)
+    assert len(simulate(stream(messages=10), 1, driver="loop", policy=lambda _: None).ticks) <= 10
+    with pytest.raises(SimulationLimit, match=r"10 control ticks by 0\.200 s .*longer `every`"):
+        looks(stream())
 
 
 def test_before_anything_was_delivered_latencies_are_nan_and_comparisons_false():
