@@ -47,8 +47,10 @@ def runs(title: str, total: int | None, what: str = "runs") -> Iterator[Advance]
     console, started, done, messages = notices(), time.monotonic(), 0, 0
 
     def so_far() -> str:
+        if not messages:
+            return ""
         seconds = time.monotonic() - started
-        return f"{counted(messages, 'messages')}, {messages / seconds if seconds else 0:,.0f} a second"
+        return f", {counted(messages, 'messages')}, {messages / seconds if seconds else 0:,.0f} a second"
 
     if not console.is_terminal:
 
@@ -58,7 +60,7 @@ def runs(title: str, total: int | None, what: str = "runs") -> Iterator[Advance]
 
         console.print(f"{title}: {counted(total, what)}" if total else f"{title} ...")
         yield count
-        console.print(f"{title}: {counted(done, what)} in {duration(time.monotonic() - started)}, {so_far()}")
+        console.print(f"{title}: {counted(done, what)} in {duration(time.monotonic() - started)}{so_far()}")
         return
 
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
@@ -73,7 +75,7 @@ def runs(title: str, total: int | None, what: str = "runs") -> Iterator[Advance]
         def advance(of_runs: int, runs: int = 1) -> None:
             nonlocal messages
             messages += of_runs
-            bar.update(task, advance=runs, rate=so_far())
+            bar.update(task, advance=runs, rate=so_far().removeprefix(", "))
 
         yield advance
 

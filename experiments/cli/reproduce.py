@@ -36,7 +36,7 @@ def reproduce(*which: Rows, page: Page = None, json: Json = False) -> None:
         return
     chosen = choose(which, rows)
     findings: dict[str, tuple[Row, Finding]] = {}
-    with runs("reproducing", len(chosen)) as advance:
+    with runs("reproducing", len(chosen), "rows") as advance:
         for row in chosen:
             findings[row.id] = (row, row.experiment())
             advance(0)

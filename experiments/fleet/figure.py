@@ -57,7 +57,9 @@ def _survival(axes: Axes, total: Total) -> None:
             axes.plot([percentile.lo / MS, percentile.hi / MS], [height, height], color=GREEN, linewidth=3, alpha=0.4)
         axes.plot(percentile.value / MS, height, "o", color=GREEN, markersize=4)
         note = f"{HEADINGS[name]}  {percentile.value / MS:,.4g} ms"
-        axes.annotate(note, (percentile.value / MS, height), xytext=(8, 4), textcoords="offset points", fontsize=8)
+        axes.annotate(
+            note, (percentile.value / MS, height), xytext=(-8, -12), textcoords="offset points", ha="right", fontsize=8
+        )
     axes.legend(loc="lower left")
 
 
