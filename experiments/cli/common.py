@@ -43,10 +43,9 @@ def version() -> str:
         return "tinygram (not installed)"
 
 
-def with_policy(settings: list[str] | None, policy: str | None) -> list[str]:
-    """The settings, `--policy` being one of them."""
-    chosen = [f"policy.name={json.dumps(policy)}"] if policy is not None else []
-    return [*(settings or ()), *chosen]
+def with_policy(source: str, settings: Sequence[str], policy: str | None) -> Scenario:
+    """The scenario, its policy being that of `--policy` when there is one."""
+    return changed(source, settings, [f"policy.name={json.dumps(policy)}"] if policy is not None else [], "--policy")
 
 
 def at_least(option: str, value: int, least: int) -> int:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -95,13 +96,33 @@ def control(
     replications = REPLICATIONS if options.replications is None else options.replications
     paths = _axis(over, "--over") if over else None
     the_sweep = sweep_of(scenario, fixed, _axis(knob, "--knob"), chosen, paths, replications, seed)
-    the_plan, results, outcome = completed(the_sweep, replace(options, settings=None))
+    with _placed(knob, over):
+        the_plan, results, outcome = completed(the_sweep, replace(options, settings=None))
     if outcome.interrupted:
         return INTERRUPTED
     found = pairs(frontiers(the_plan, results, outcome.failures))
     files = _draw(found, the_plan, chosen, the_sweep.name, seed, out)
     _report(found, files, options.json)
     return LIMIT if outcome.failures else OK
+
+
+@contextmanager
+def _placed(knob: str, over: str | None) -> Iterator[None]:
+    """Mistakes of the sweep that the command makes up are placed at the options it is made of, each once."""
+    from sim.errors import ScenarioError
+
+    options = {"policy.name": "--policy", knob.partition("=")[0].strip(): "--knob"}
+    if over:
+        options[over.partition("=")[0].strip()] = "--over"
+    try:
+        yield
+    except ScenarioError as error:
+        at = {f".{table}.{key}": option for key, option in options.items() for table in ("axes", "set")}
+        found = (
+            replace(p, path=next((option for end, option in at.items() if p.path.endswith(end)), p.path))
+            for p in error.problems
+        )
+        raise ScenarioError(list(dict.fromkeys(found))) from None
 
 
 def _axis(text: str, option: str) -> Axis:

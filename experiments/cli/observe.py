@@ -57,14 +57,13 @@ def observe(
     hull
         Of the windows, mark the convex hull of throughput and P99 instead of what nothing beats.
     """
-    from experiments.files import load
     from experiments.observe.alerts import episodes, parse_rule
     from experiments.observe.sampler import sampled, windows
     from sim import simulate
     from sim.units import DURATION, POSITIVE_DURATION
 
     rules = [parse_rule(text) for text in alert or ()]
-    scenario = load(source, with_policy(settings, policy))
+    scenario = with_policy(source, settings or (), policy)
     scenario = sampled(scenario, _parsed(POSITIVE_DURATION, every, "--every"), _parsed(DURATION, window, "--window"))
     run = simulate(scenario, seed, trace=syscalls is not None)
     found = windows(run)

@@ -54,13 +54,12 @@ def run(
     progress: Progress = False,
 ) -> None:
     """Simulate a scenario once: latency percentiles, throughput, and where the time went."""
-    from experiments.files import load
     from experiments.message_table import csv_file
     from experiments.report import report
     from sim import simulate
     from sim.run import messages_of
 
-    scenario = load(source, with_policy(settings, policy))
+    scenario = with_policy(source, settings or (), policy)
     if warmup is not None:
         scenario = warmed(scenario, warmup, seed, driver)
     if ticks is not None:

@@ -279,6 +279,16 @@ def test_a_mistake_is_placed_at_the_option_it_stands_behind(
     assert f"{option} client.nodelai: unknown key" in err
 
 
+def test_control_places_mistakes_at_its_own_options(capsys: pytest.CaptureFixture[str]) -> None:
+    options = ("--knob", "server.sndbug=1KiB", "--over", "network.rrt=2ms", "--policy", "nope")
+    code, _, err = tinygram(capsys, "control", "full-link", *options, "--set", "workload.messages=5")
+    assert code == 2
+    assert sorted(line.split(":")[0].strip() for line in err.splitlines()[1:]) == ["--knob", "--over", "--policy"]
+    code, _, err = tinygram(capsys, "run", "full-link", "--policy", "nope")
+    assert code == 2
+    assert "--policy policy.name: nope: no such policy" in err
+
+
 def test_a_count_of_one_is_no_plural() -> None:
     from experiments.cli.progress import counted
 
