@@ -37,7 +37,7 @@ def fit_host(
         raise ScenarioError([Problem("fit-host", f"no measurements of grpc-go {grpc_go!r}", f"one of {known}")])
     cells = hostfit.measured(grpc_go)
     costs = hostfit.fit(cells)
-    constants = hostfit.profile(costs, hostfit.wake_up(grpc_go, costs))
+    constants = hostfit.fitted_profile(grpc_go)
     with busy(f"simulating {len(cells)} cells", progress and not formula_only):
         runs = [None if formula_only else hostfit.simulated(cell) for cell in cells]
     name = hostfit.STACKS[grpc_go].profile
