@@ -9,6 +9,7 @@ import numpy as np
 
 from experiments.labels import milliseconds
 from experiments.statistics import Estimate, estimate
+from sim.errors import Problem, ScenarioError
 from sim.tandem import CAUSES, Outcome, System, simulate
 
 MEASURES = {"mean": None, "p50": 0.5, "p99": 0.99, "p999": 0.999}
@@ -48,8 +49,13 @@ class Summary:
 
 
 def run(system: System, seeds: Sequence[int]) -> Summary:
-    """One replication a seed."""
-    return summarise([simulate(system, seed) for seed in seeds])
+    """One replication a seed. ScenarioError when one counts no message."""
+    outcomes = [simulate(system, seed) for seed in seeds]
+    empty = next((o.seed for o in outcomes if not len(o.latency_ns)), None)
+    if empty is not None:
+        cure = "give a longer duration, a higher rate of arrivals or a shorter warmup"
+        raise ScenarioError([Problem(system.name, f"no message to count with seed {empty}", cure)])
+    return summarise(outcomes)
 
 
 def summarise(outcomes: Sequence[Outcome]) -> Summary:

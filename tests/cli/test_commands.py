@@ -80,6 +80,7 @@ def test_the_version_is_told(capsys: pytest.CaptureFixture[str]) -> None:
         ("canary", "one-way-512"), ("canary", "one-way-512", "--set-b", "server.nodelay=false"),
         ("matrix", "one-way-512"),
         ("system", "extra-hop", "--seed", "-1"), ("system", "extra-hop", "--replications", "0"),
+        ("system", "extra-hop", "--set", "duration=100ms"), ("system", "extra-hop", "--set", "arrivals.rate=0"),
         ("run", "grpc-log-tail", "--set", "workload.capture=nowhere.pcap"),
     ],
     ids=" ".join,
