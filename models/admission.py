@@ -15,7 +15,7 @@ from __future__ import annotations
 
 from models.constants import WAITS_FOR_OPENING, WAITS_FOR_TOKEN
 from models.sources import enter_due
-from models.state import INF, Gate, Message, Writer
+from models.state import COMING, INF, Endpoint, Gate, Message, Writer
 
 
 def missing(g: Gate, now: int) -> int:
@@ -70,18 +70,19 @@ def degrade(g: Gate, m: Message) -> None:
 def next_overflow(w: Writer) -> int:
     """When one more message comes due than may wait, as far as that is known; INF."""
     i = w.called + w.gate.limit
-    return w.m[i & w.mask].t_due if w.gate.limit and i < w.made else INF
+    return w.arrival[i & COMING].due if w.gate.limit and i < w.made else INF
 
 
-def refused_until(w: Writer, slot: int, now: int) -> int:
-    """0: the next message, in `slot`, may be taken up. Else when to ask again; INF: when something opens the gate."""
+def refused_until(e: Endpoint, m: Message, now: int) -> int:
+    """0: the next message, `m`, may be taken up. Else when to ask again; INF: when something opens the gate."""
+    w = e.w
     g = w.gate
     if g.passed > w.called:
         return 0
-    enter_due(w, now)
+    enter_due(e, now)
     again = 0
     if overflows(w):
-        degrade(g, w.m[slot])
+        degrade(g, m)
     else:
         again = refusal(g, now)
         if again:

@@ -16,12 +16,12 @@ from models.cpu import cold, work
 from models.framer import next_write, settle, thread_reason
 from models.send_queue import sendmsg
 from models.sources import enter_due, schedule_next
-from models.state import ADMISSION, CPU, INF, SENDER_SPIKE, SNDBUF, WRITE_QUOTA, Endpoint, Link, Writer
+from models.state import ADMISSION, CPU, INF, SENDER_SPIKE, SLOTS, SNDBUF, WRITE_QUOTA, Endpoint, Link, Writer
 
 
 def reason(e: Endpoint, now: int, why: int) -> None:
     """The application thread's running reason."""
-    enter_due(e.w, now)
+    enter_due(e, now)
     switch(e.w.clock, now, why)
 
 
@@ -121,7 +121,7 @@ def hand_over(e: Endpoint, l: Link, now: int) -> None:
     if w.threads == 1 and w.busy:
         w.app_step = STEP_SEND
         return
-    m = w.m[w.queued & w.mask]
+    m = w.m[w.slot[w.queued & SLOTS]]
     w.queued += 1
     w.app_step = STEP_NEXT
     if w.threads == 1:
@@ -132,7 +132,7 @@ def hand_over(e: Endpoint, l: Link, now: int) -> None:
     if w.gate.high:
         note_level(w, now)
     m.t_ret = now
-    enter_due(w, now)
+    enter_due(e, now)
     end_write_wait(w.clock, m, now)
     begin_write_wait(w.framer_clock, m, now)
     reason(e, now, NOTHING)
@@ -161,10 +161,10 @@ def app_event(e: Endpoint, l: Link, now: int) -> None:
     if w.app_step == STEP_SEND:
         hand_over(e, l, now)
         return
-    enter_due(w, now)
-    m = w.m[w.called & w.mask]
+    enter_due(e, now)
+    m = w.m[w.slot[w.called & SLOTS]]
     if w.gate.on and w.app_step == STEP_NEXT:
-        again = refused_until(w, w.called & w.mask, now)
+        again = refused_until(e, m, now)
         if again:
             wait_at_gate(e, l, now, again)
             return

@@ -9,20 +9,10 @@ behind the last is "nothing waits".
 
 from __future__ import annotations
 
-from models.state import PACING, QUEUE_CAUSES, WRITER_CAUSES, Clock, Message, Writer
+from models.state import PACING, QUEUE_CAUSES, WRITER_CAUSES, Clock, Message
 
 NOTHING = WRITER_CAUSES
 QUEUE_NOTHING = QUEUE_CAUSES
-
-
-def on_wire(w: Writer, i: int) -> int:
-    """The ring slot of the i-th message on the wire."""
-    return w.order[i & w.mask] if w.layered else i & w.mask
-
-
-def number_of(w: Writer, i: int) -> int:
-    """Which message is the i-th on the wire, of those not yet retired."""
-    return w.retired + ((on_wire(w, i) - w.retired) & w.mask) if w.layered else i
 
 
 def switch(c: Clock, now: int, why: int) -> None:

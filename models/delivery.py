@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from models.clocks import number_of, on_wire
 from models.constants import REPLIES
-from models.ledger import NEVER, close_ledger
-from models.state import INF, Endpoint, Message, Writer
+from models.ledger import close_ledger
+from models.slots import release
+from models.state import INF, SLOTS, Endpoint, Message, Writer
 from models.tally import MESSAGES, tally_message, tally_transaction, tally_wait
 
 ALL = INF
+UNDRAINED = 4_096  # messages that may lie read before the driver is asked to take them
 
 
 def deliver(e: Endpoint, peer: Endpoint, runnable: int, now: int, most: int) -> int:
@@ -16,32 +17,27 @@ def deliver(e: Endpoint, peer: Endpoint, runnable: int, now: int, most: int) -> 
     w = peer.w
     n = 0
     while w.done < w.ordered and n < most:
-        m = w.m[on_wire(w, w.done)]
+        m = w.m[w.slot[w.done & SLOTS]]
         if m.end > e.copied_seq:
             break
         close_ledger(m, runnable, e.r.reads, now)
-        count(e, w, number_of(w, w.done), m)
+        count(e, w, m)
         w.done += 1
         n += 1
-    if w.layered:
-        retire(w)
-    if n and w.starved:
+    if n and w.keep == 0:
+        release(peer, e)
+        if w.mode == REPLIES:
+            release(e, peer)
+    elif w.done - w.drained >= UNDRAINED:
         w.need = 1
     return n
 
 
-def count(e: Endpoint, w: Writer, number: int, m: Message) -> None:
+def count(e: Endpoint, w: Writer, m: Message) -> None:
     """The message, which the writer `w` sent and `e` has read, enters the tally that asks for it."""
     if w.tally.on == MESSAGES:
-        tally_message(w.tally, number, m)
-        if w.tally.watch and number + 1 < w.made:
-            due = w.m[(number + 1) & w.mask].t_due
-            tally_wait(w.tally, due, m.t_read - due)
+        tally_message(w.tally, m)
+        if w.tally.watch and m.number + 1 < w.total:
+            tally_wait(w.tally, m.next_due, m.t_read - m.next_due)
     elif w.mode == REPLIES:
-        tally_transaction(e.w.tally, number, e.w.m[number & e.w.mask], m)
-
-
-def retire(w: Writer) -> None:
-    """Messages of several streams are read in another order than they were called: slots go back in the ring's."""
-    while w.retired < w.entered and w.m[w.retired & w.mask].t_read != NEVER:
-        w.retired += 1
+        tally_transaction(e.w.tally, e.w.m[e.w.slot[m.number & SLOTS]], m)

@@ -33,8 +33,20 @@ from models.constants import (
 )
 from models.http2_turns import next_frame, queue_reason
 from models.send_queue import uncork
-from models.sources import enter_due, schedule_next
-from models.state import ADMISSION, CPU, FRAMER, INF, SENDER_SPIKE, TIMER_GRANULARITY, Endpoint, Link, Message, Writer
+from models.sources import enter_due, ready_at, schedule_next
+from models.state import (
+    ADMISSION,
+    CPU,
+    FRAMER,
+    INF,
+    SENDER_SPIKE,
+    SLOTS,
+    TIMER_GRANULARITY,
+    Endpoint,
+    Link,
+    Message,
+    Writer,
+)
 from models.tls import framed_end, seal
 
 GO_BUFWRITER = 2
@@ -48,7 +60,7 @@ def thread_reason(e: Endpoint, now: int, why: int) -> None:
         if w.layered:
             queue_reason(e, now, why)
     else:
-        enter_due(w, now)
+        enter_due(e, now)
         switch(w.clock, now, why)
 
 
@@ -168,7 +180,7 @@ def next_piece(e: Endpoint, now: int) -> int:
             return n
         w.piece = 1
         return w.header
-    first = w.m[(w.framed - 1) & w.mask].size + w.prefix == w.body_left
+    first = w.m[w.slot[(w.framed - 1) & SLOTS]].size + w.prefix == w.body_left
     if w.pieces == 3 and w.piece == 1 and w.prefix and first:
         w.piece = 2
         w.frame_left -= w.prefix
@@ -188,13 +200,13 @@ def message_continues(w_npieces: int, piece: int, body_left: int) -> int:
 
 def more_is_due(w: Writer, now: int) -> int:
     """Is the next message waiting already?"""
-    return 1 if w.called < w.made and w.m[w.called & w.mask].t_due <= now else 0
+    return 1 if w.called < w.made and ready_at(w, now) == now else 0
 
 
 def end_message(e: Endpoint, l: Link, now: int) -> None:
     """All of the message has been written or buffered; a thread that writes itself is free for the next one."""
     w = e.w
-    m = w.m[(w.framed - 1) & w.mask]
+    m = w.m[w.slot[(w.framed - 1) & SLOTS]]
     w.in_message = 0
     m.writes = w.calls
     if w.cork == 2:
@@ -219,7 +231,7 @@ def end_layered(e: Endpoint, l: Link, now: int) -> None:
     h = e.h2
     w.since_flush += h.finished
     while h.finished:
-        w.m[w.order[(w.framed - h.finished) & w.mask]].writes += w.calls
+        w.m[w.slot[(w.framed - h.finished) & SLOTS]].writes += w.calls
         h.finished -= 1
     if w.cork == 2:
         uncork(e, l, now, FREED_OPTION)
@@ -279,7 +291,7 @@ def next_write(e: Endpoint, l: Link, now: int) -> int:
             else:
                 return start_call(e, n, w.more * message_continues(w.npieces, w.piece, w.body_left))
         elif w.framed < w.queued:
-            begin_message(e, w.m[w.framed & w.mask])
+            begin_message(e, w.m[w.slot[w.framed & SLOTS]])
         elif w.buffered and (w.flush == ON_IDLE or (w.flush == ON_RETURN and w.threads == 2)):
             return take_buffer(e)
         else:
@@ -308,8 +320,8 @@ def settle(e: Endpoint, now: int) -> None:
     thread_reason(e, now, idle_reason(e))
     if w.threads == 1 and w.app_step == STEP_SEND and w.app_at == INF:
         w.app_at = now  # the flush timer's write() kept the application from its own
-    if w.threads == 1 and w.called == w.queued and w.called > 0:
-        m = w.m[(w.called - 1) & w.mask]
+    if w.threads == 1 and w.called == w.queued and w.called > w.done:
+        m = w.m[w.slot[(w.called - 1) & SLOTS]]
         if m.t_ret < 0:
             m.t_ret = now
             w.app_step = STEP_NEXT

@@ -43,9 +43,9 @@ def sender_event(e: Endpoint, l: Link, now: int) -> None:
         if w.busy == 0 and w.app_at > now:
             run_writer(e, l, now)
         return
-    slot = e.h2.stream[i].due - 1
+    slot = e.h2.stream[i].due
     if w.gate.on and w.app_step == STEP_NEXT:
-        again = refused_until(w, slot, now)
+        again = refused_until(e, w.m[slot], now)
         if again:
             wait_at_senders_gate(e, l, now, again)
             return
@@ -82,7 +82,7 @@ def hand_over_on(e: Endpoint, l: Link, now: int) -> None:
     h = e.h2
     i = h.current - 1
     s = h.stream[i]
-    slot = s.due - 1
+    slot = s.due
     m = w.m[slot]
     deal(e, now)
     s.due = m.behind

@@ -18,7 +18,7 @@ from models.cpu import work
 from models.delivery import ALL, deliver
 from models.http2_credit import connection_read, stream_read
 from models.http2_reading import alive, pause_over, take_frames
-from models.state import INF, Endpoint, Link
+from models.state import INF, SLOTS, Endpoint, Link
 
 
 def transport_has_read(e: Endpoint, l: Link, peer: Endpoint, now: int) -> None:
@@ -86,13 +86,13 @@ def application_reads(e: Endpoint, peer: Endpoint, now: int) -> None:
 def next_message(e: Endpoint, peer: Endpoint) -> int:
     """Does a whole message lie there?"""
     w = peer.w
-    return 1 if w.done < w.ordered and w.m[w.order[w.done & w.mask]].end <= e.copied_seq else 0
+    return 1 if w.done < w.ordered and w.m[w.slot[w.done & SLOTS]].end <= e.copied_seq else 0
 
 
 def take_one(e: Endpoint, peer: Endpoint, now: int) -> int:
     """The next message, in the order in which they came."""
     w = peer.w
-    m = w.m[w.order[w.done & w.mask]]
+    m = w.m[w.slot[w.done & SLOTS]]
     n = m.size + w.prefix
     i = m.stream
     got = deliver(e, peer, now, now, 1)

@@ -12,8 +12,9 @@ from __future__ import annotations
 
 from models.clocks import NOTHING, begin_own_wait, override, switch
 from models.constants import GREEDY, SLEEPER, STREAM_ENDED, STREAM_IDLE, STREAM_OPEN, STREAM_WAITING
-from models.ledger import NEVER, open_ledger
-from models.state import INF, STREAM_LIMIT, STREAMS, TIMER_GRANULARITY, WRITE_QUOTA, Endpoint
+from models.ledger import NEVER
+from models.slots import FEW, enter, make
+from models.state import COMING, INF, STREAM_LIMIT, STREAMS, TIMER_GRANULARITY, WRITE_QUOTA, Endpoint
 
 
 def arrive(e: Endpoint, i: int, slot: int, now: int) -> None:
@@ -21,29 +22,26 @@ def arrive(e: Endpoint, i: int, slot: int, now: int) -> None:
     w = e.w
     s = e.h2.stream[i]
     m = w.m[slot]
-    open_ledger(m)
     m.stream = i
     m.behind = 0
     m.t_call = NEVER
-    m.t_read = NEVER
     begin_own_wait(s.due_clock, w.clock, m, m.t_due)
     if s.due:
-        w.m[s.due_last - 1].behind = slot + 1
+        w.m[s.due_last].behind = slot
     else:
-        s.due = slot + 1
-    s.due_last = slot + 1
+        s.due = slot
+    s.due_last = slot
     run_if_able(e, i, now)
 
 
 def deal(e: Endpoint, now: int) -> None:
     """Messages whose intended time has come go to their streams, in turn."""
     w = e.w
-    while w.entered < w.made:
-        slot = w.entered & w.mask
-        if w.m[slot].t_due > now:
-            return
+    while w.entered < w.made and w.arrival[w.entered & COMING].due <= now:
         i = w.entered % e.h2.nstreams
-        w.entered += 1
+        slot = enter(e)
+        if slot == 0:
+            return
         arrive(e, i, slot, now)
 
 
@@ -78,7 +76,7 @@ def out_of_quota(e: Endpoint, i: int, now: int) -> int:
     s = e.h2.stream[i]
     if w.quota == 0 or s.quota_left > 0:
         return 0
-    call(e, s.due - 1, now)
+    call(e, s.due, now)
     override(s.due_clock, w.clock, now, WRITE_QUOTA)
     return 1
 
@@ -151,20 +149,17 @@ def make_next(e: Endpoint, i: int, now: int) -> None:
     s = e.h2.stream[i]
     if s.due or s.left == 0:
         return
-    if w.made >= w.filled:
+    if w.made >= w.drawn:
         w.starved = 1
         return
-    slot = w.made & w.mask
-    m = w.m[slot]
-    m.t_due = now
-    m.root = now
-    w.made += 1
-    w.entered += 1
-    arrive(e, i, slot, now)
+    make(w, now, now)
+    slot = enter(e)
+    if slot:
+        arrive(e, i, slot, now)
 
 
 def start_senders(e: Endpoint, now: int) -> None:
-    """The driver has filled slots that senders waited for."""
+    """The driver has drawn arrivals that senders waited for."""
     if e.w.mode == GREEDY:
         for i in range(e.h2.nstreams):
             make_next(e, i, now)
@@ -176,31 +171,28 @@ def schedule_senders(e: Endpoint, now: int) -> None:
     w = e.w
     h = e.h2
     w.app_at = INF
-    if w.filled - w.entered <= w.mask >> 2 and w.filled < w.total:
+    if w.drawn - w.entered <= FEW and w.drawn < w.total:
         w.need = 1
     if h.current or h.ready_len:
         w.app_at = now
         return
     if w.entered == w.total or w.mode == GREEDY:
         return
-    if w.entered >= w.filled:
+    if w.entered >= w.drawn:
         w.starved = 1
         return
     if w.mode == SLEEPER and w.made == w.queued:
-        gap = w.m[w.made & w.mask].t_due
+        gap = w.arrival[w.made & COMING].due
         sleep(e, now, gap)
     elif w.made > w.entered:
-        w.app_at = max(now, w.m[w.entered & w.mask].t_due)
+        w.app_at = max(now, w.arrival[w.entered & COMING].due)
 
 
 def sleep(e: Endpoint, now: int, gap: int) -> None:
     """A sleeping sender's next message is due when it should have woken; the timer may let it sleep longer."""
     w = e.w
-    m = w.m[w.made & w.mask]
-    m.t_due = now + gap
-    m.root = m.t_due
-    w.made += 1
-    w.app_at = m.t_due
+    make(w, now + gap, now + gap)
+    w.app_at = now + gap
     if gap and w.granularity > gap:
         switch(w.clock, now, TIMER_GRANULARITY)
         w.app_at = now + w.granularity

@@ -20,16 +20,7 @@ from models.clocks import NOTHING, begin_write_wait, end_own_wait, override, swi
 from models.constants import FRAME_DATA, NAGLE_CORK, STREAM_ENDED
 from models.http2_frames import next_control, put_frame
 from models.http2_senders import replenish_stream
-from models.state import (
-    CONNECTION_WINDOW,
-    CPU,
-    SCHEDULER,
-    STREAM_WINDOW,
-    STREAMS,
-    Endpoint,
-    Message,
-    Stream,
-)
+from models.state import CONNECTION_WINDOW, CPU, SCHEDULER, SLOTS, STREAM_WINDOW, STREAMS, Endpoint, Message, Stream
 from models.tls import framed_end
 
 
@@ -54,12 +45,12 @@ def enqueue(e: Endpoint, i: int, slot: int, now: int) -> None:
     s = e.h2.stream[i]
     w.m[slot].behind = 0
     if s.queued:
-        w.m[s.queued_last - 1].behind = slot + 1
+        w.m[s.queued_last].behind = slot
     else:
-        s.queued = slot + 1
+        s.queued = slot
         s.body_left = w.prefix + w.m[slot].size
         s.begun = 0
-    s.queued_last = slot + 1
+    s.queued_last = slot
     take_place(e, i, now)
 
 
@@ -153,7 +144,7 @@ def take_body(e: Endpoint, i: int, now: int, header: int, most: int) -> int:
     """Frame up to `most` bytes of the message at the head of stream i; returns how many."""
     w = e.w
     s = e.h2.stream[i]
-    slot = s.queued - 1
+    slot = s.queued
     m = w.m[slot]
     if s.begun == 0:
         begin_message_on(e, s, m)
@@ -201,13 +192,13 @@ def message_framed(e: Endpoint, i: int, slot: int, now: int) -> None:
     m.end = framed_end(w, w.put)
     end_own_wait(s.queued_clock, h.queue_clock, m, now)
     begin_write_wait(w.framer_clock, m, now)
-    w.order[w.framed & w.mask] = slot
+    w.slot[w.framed & SLOTS] = slot
     w.framed += 1
     h.finished += 1
     s.queued = m.behind
     s.begun = 0
     if s.queued:
-        s.body_left = w.prefix + w.m[s.queued - 1].size
+        s.body_left = w.prefix + w.m[s.queued].size
 
 
 def give_up_turn(e: Endpoint, i: int, now: int) -> None:

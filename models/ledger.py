@@ -11,7 +11,6 @@ the stamps of the packet that brought the last byte. Causes are `models.state.CA
 
 from __future__ import annotations
 
-from models.clocks import on_wire
 from models.state import (
     CPU,
     IN_ORDER,
@@ -23,6 +22,7 @@ from models.state import (
     QUEUEING,
     READER,
     SERIALISATION,
+    SLOTS,
     SPIKE,
     Endpoint,
     Message,
@@ -37,6 +37,7 @@ def open_ledger(m: Message) -> None:
     for k in range(NCAUSES):
         m.x[k] = 0
     m.t_arr = NEVER
+    m.t_read = NEVER
     m.own_done = NEVER
     m.own_start = 0
     m.holed = 0
@@ -80,7 +81,7 @@ def arrivals(src: Endpoint, p: Packet, now: int) -> None:
     end = p.seq + p.len
     i = w.ordered
     while i < w.first:
-        m = w.m[on_wire(w, i)]
+        m = w.m[w.slot[i & SLOTS]]
         if m.end > end:
             if m.start < end:
                 stamp_own_run(m, p)
@@ -97,7 +98,7 @@ def in_order(src: Endpoint, rcv_nxt: int, hole: int, now: int) -> None:
     """
     w = src.w
     while w.ordered < w.first:
-        m = w.m[on_wire(w, w.ordered)]
+        m = w.m[w.slot[w.ordered & SLOTS]]
         if m.end > rcv_nxt:
             return
         waited = now - m.rest

@@ -9,7 +9,7 @@ Linux: `tcp_write_xmit()`, `tcp_cwnd_test()`, `tcp_grow_skb()`, `tcp_snd_wnd_tes
 
 from __future__ import annotations
 
-from models.clocks import QUEUE_NOTHING, end_queue_wait, on_wire, switch
+from models.clocks import QUEUE_NOTHING, end_queue_wait, switch
 from models.congestion import cc_min_tso_segs
 from models.constants import (
     CA_CWR,
@@ -28,18 +28,7 @@ from models.rearm import probe0_timer, rearm_rto
 from models.skbuff import rtx_append, skb_free, sq_unlink
 from models.slow_start import cwnd_validate
 from models.sndbuf import check_space
-from models.state import (
-    AUTOCORK,
-    CORK,
-    CWND,
-    INF,
-    NAGLE,
-    PACING,
-    RWND,
-    TSO_DEFER,
-    Endpoint,
-    Link,
-)
+from models.state import AUTOCORK, CORK, CWND, INF, NAGLE, PACING, RWND, SLOTS, TSO_DEFER, Endpoint, Link
 from models.tlp import may_probe, schedule_loss_probe
 from models.transmit import current_mss, transmit_skb
 
@@ -171,7 +160,7 @@ def stamp_first_transmission(e: Endpoint, end: int, now: int, cause: int) -> Non
     """Messages whose last byte has just left for the first time stop waiting in the send queue."""
     w = e.w
     while w.first < w.accepted:
-        m = w.m[on_wire(w, w.first)]
+        m = w.m[w.slot[w.first & SLOTS]]
         if m.end > end:
             break
         end_queue_wait(e.clock, m, now)

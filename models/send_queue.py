@@ -11,14 +11,14 @@ Linux: `tcp_sendmsg_locked()`, `tcp_push()`, `tcp_should_autocork()`, `tcp_xmit_
 
 from __future__ import annotations
 
-from models.clocks import begin_queue_wait, end_write_wait, on_wire, switch
+from models.clocks import begin_queue_wait, end_write_wait, switch
 from models.constants import FREED_LATER_WRITE, FREED_WRITE, NAGLE_CORK, NAGLE_PUSH
 from models.output import gso_max_size, push_pending, write_xmit
 from models.rate import rate_check_app_limited
 from models.skbuff import skb_alloc, sq_append
 from models.slow_start import slow_start_after_idle
 from models.sndbuf import memory_free
-from models.state import AUTOCORK, PACING, Endpoint, Link
+from models.state import AUTOCORK, PACING, SLOTS, Endpoint, Link
 
 MSS_DEFAULT = 536
 
@@ -111,7 +111,7 @@ def accept(e: Endpoint, now: int) -> None:
     """Messages whose last byte is in the send queue now start to wait there."""
     w = e.w
     while w.accepted < w.framed:
-        m = w.m[on_wire(w, w.accepted)]
+        m = w.m[w.slot[w.accepted & SLOTS]]
         if m.end > e.write_seq:
             break
         m.t_acc = now

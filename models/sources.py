@@ -1,8 +1,8 @@
 """Where messages come from: a schedule, a sleeper, an impatient sender, a client that waits for its replies.
 
-The driver fills ring slots with draws: intended time (SCHEDULED), gap (SLEEPER), size and stall. Here the time of the
-next message is fixed, and messages whose intended time has come begin to wait, whether or not the application has
-noticed: latency counts from the intended time (no coordinated omission).
+The driver draws arrivals: intended time (SCHEDULED), gap (SLEEPER), size and stall. Here the time of the next message
+is fixed, and messages whose intended time has come begin to wait, whether or not the application has noticed: latency
+counts from the intended time (no coordinated omission).
 """
 
 from __future__ import annotations
@@ -10,27 +10,25 @@ from __future__ import annotations
 from models.clocks import begin_write_wait, switch
 from models.constants import GREEDY, SCHEDULED, SLEEPER
 from models.http2_senders import start_senders
-from models.ledger import open_ledger
-from models.state import INF, TIMER_GRANULARITY, Endpoint, Writer
+from models.slots import FEW, enter, make
+from models.state import COMING, INF, SLOTS, TIMER_GRANULARITY, Endpoint, Writer
 
 
-def enter_due(w: Writer, now: int) -> None:
+def enter_due(e: Endpoint, now: int) -> None:
     """Messages whose intended time has come start to wait on the application's clock."""
-    while w.entered < w.made:
-        m = w.m[w.entered & w.mask]
-        if m.t_due > now:
+    w = e.w
+    while w.entered < w.made and w.arrival[w.entered & COMING].due <= now:
+        i = enter(e)
+        if i == 0:
             return
-        open_ledger(m)
+        w.slot[(w.entered - 1) & SLOTS] = i
+        m = w.m[i]
         begin_write_wait(w.clock, m, m.t_due)
-        w.entered += 1
 
 
-def make(w: Writer, t: int, root: int) -> None:
-    """The next message is due at t; its transaction began at `root`."""
-    m = w.m[w.made & w.mask]
-    m.t_due = t
-    m.root = root
-    w.made += 1
+def ready_at(w: Writer, now: int) -> int:
+    """When the application can take the next message, whose intended time is known: at once, if that has come."""
+    return now if w.called < w.entered else max(now, w.arrival[w.called & COMING].due)
 
 
 def schedule_next(e: Endpoint, now: int) -> None:
@@ -40,33 +38,33 @@ def schedule_next(e: Endpoint, now: int) -> None:
         start_senders(e, now)
         return
     w.app_at = INF
-    if w.filled - w.called <= w.mask >> 2 and w.filled < w.total:
+    if w.drawn - w.entered <= FEW and w.drawn < w.total:
         w.need = 1
     if w.called == w.total or w.stopped:
         return
-    if w.called >= w.filled:
+    if w.called >= w.drawn:
         w.starved = 1
         return
     if w.mode == GREEDY and w.made == w.called:
         make(w, now, now)
     elif w.mode == SLEEPER and w.made == w.called:
-        gap = w.m[w.made & w.mask].t_due
+        gap = w.arrival[w.made & COMING].due
         make(w, now + gap, now + gap)
         if gap and w.granularity > gap:
             switch(w.clock, now, TIMER_GRANULARITY)
             w.app_at = now + w.granularity
             return
     if w.made > w.called:
-        w.app_at = max(now, w.m[w.called & w.mask].t_due)
+        w.app_at = ready_at(w, now)
 
 
 def resume(e: Endpoint, now: int) -> None:
-    """The driver has filled slots."""
+    """The driver has drawn arrivals."""
     w = e.w
     w.need = 0
     if w.mode == SCHEDULED:
-        w.made = w.filled
-    if w.starved and w.filled > (w.entered if w.layered else w.called):
+        w.made = w.drawn
+    if w.starved and w.drawn > (w.entered if w.layered else w.called):
         w.starved = 0
         schedule_next(e, now)
 
@@ -79,9 +77,9 @@ def request_due(e: Endpoint, now: int) -> None:
         t = max(now, w.made * w.period)
     if w.until and t >= w.until:
         w.stopped = 1
-    elif w.made < w.filled:
+    elif w.made < w.drawn:
         make(w, t, t)
-    if w.called + 1 >= w.filled and w.filled < w.total:
+    if w.called + 1 >= w.drawn and w.drawn < w.total:
         w.need = 1
 
 
@@ -94,7 +92,7 @@ def reply_read(e: Endpoint, now: int) -> None:
 def request_read(e: Endpoint, peer: Endpoint, now: int) -> None:
     """The server has a whole request: its reply is due after its work."""
     w = e.w
-    request = peer.w.m[(peer.w.done - 1) & peer.w.mask]
-    if w.made < w.filled:
+    request = peer.w.m[peer.w.slot[(peer.w.done - 1) & SLOTS]]
+    if w.made < w.drawn:
         make(w, now + w.think, request.root)
     schedule_next(e, now)

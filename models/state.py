@@ -18,7 +18,12 @@ INF = 1 << 62
 
 SKBS = 8192
 PACKETS = 8192
-MESSAGES = 65536
+ARRIVALS = 262_144  # a ring of messages to come ...
+COMING = ARRIVALS - 1
+AHEAD = 16_384  # ... of which so many are drawn ahead, and more when they come due faster
+MESSAGES = 262_144  # ... a pool of slots for those that have come, and a ring from number to slot
+SLOTS = MESSAGES - 1
+UNDER_WAY = 250_000  # due and not yet read; the rest of the slots is for those read and not yet drained
 READS = 8192
 RANGES = 2048
 DRAWS = 4096
@@ -261,9 +266,20 @@ class Qdisc(Record):
     dropped: int
 
 
-class Message(Record):
-    """One application message and its ledger."""
+class Arrival(Record):
+    """A message to come, drawn in `sim.draws`."""
 
+    due: int  # intended time; SLEEPER: the gap before it, until the one before it has been handed over
+    root: int  # intended time of the whole transaction (request/response), else `due`
+    size: int  # payload bytes
+    stall: int  # ns the sending application stalls before it (a sender spike)
+
+
+class Message(Record):
+    """One application message and its ledger, from its intended time on."""
+
+    number: int  # from 0, in the order of intended times
+    next_due: int  # intended time of the one after it
     t_due: int  # t0: intended
     root: int  # t0 of the whole transaction (request/response), else t_due
     size: int  # payload bytes, as the application counts them
@@ -290,7 +306,7 @@ class Message(Record):
     freed: int  # what let the last byte go: FREED_*
     rest: int  # t7 was processed by the host at this time
     stream: int  # HTTP/2: the stream it travels on ...
-    behind: int  # ... and the slot, plus 1, of the next message there; 0 = none
+    behind: int  # ... and the next slot there, or in the list of free slots; 0 = none
     x: Annotated[list[int], NCAUSES]
 
 
@@ -399,7 +415,7 @@ class Stream(Record):
     call_left: int  # ... and before the stream ends
     window: int  # bytes the peer takes; a SETTINGS frame can make it negative
     quota_left: int
-    due: int  # messages whose time has come: the first's and the last's slot, plus 1; 0 = none
+    due: int  # messages whose time has come: the first's and the last's slot; 0 = none
     due_last: int
     queued: int  # messages handed over and not entirely framed, likewise
     queued_last: int
@@ -495,15 +511,18 @@ class Writer(Record):
 
     mode: int  # SCHEDULED, GREEDY, SLEEPER, REQUESTS, REPLIES
     threads: int  # 1: the application writes itself; 2: a framer thread writes (grpc-go's loopy)
-    # messages: a ring. [drained, done) finished, [done, called) under way, [called, made) to come
-    # On HTTP/2 streams the i-th on the wire is in slot order[i], and [drained, retired) is finished.
-    m: Annotated[list[Message], MESSAGES]
-    mask: int
+    # messages by number: [drained, done) read and still in slots, [done, entered) under way, [entered, drawn) to come
+    arrival: Annotated[list[Arrival], ARRIVALS]
+    m: Annotated[list[Message], MESSAGES]  # slots, from 1
+    slot: Annotated[list[int], MESSAGES]  # of the i-th message; on HTTP/2 streams of the i-th on the wire
+    free: int  # LIFO list of free slots
+    top: int  # slots handed out so far
+    keep: int  # 1: the driver takes messages that have been read; 0: nobody wants them, their slots are free at once
     tally: Tally
     total: int  # messages of the whole run
-    filled: int  # slots the driver has filled with draws
-    need: int  # 1: the driver should drain and fill now
-    starved: int  # 1: no filled slot is left
+    drawn: int  # arrivals the driver has drawn
+    need: int  # 1: the driver should drain and draw now
+    starved: int  # 1: no drawn arrival is left
     made: int  # intended time known
     entered: int  # intended time has come
     called: int  # the application has called for it
@@ -513,10 +532,8 @@ class Writer(Record):
     first: int  # last byte transmitted once
     ordered: int  # last byte covered by the peer's rcv_nxt
     done: int  # read
-    drained: int  # taken out of the ring by the driver
+    drained: int  # their slots are free again
     layered: int  # 1: HTTP/2 streams carry the messages, see Endpoint.h2
-    order: Annotated[list[int], MESSAGES]
-    retired: int  # HTTP/2: all messages before this one have been read
     # the application thread
     app_at: int
     app_step: int  # STEP_NEXT, STEP_STALLED, STEP_SEND
@@ -984,4 +1001,5 @@ class Path(Record):
     events: int
     until: int  # no event after this
     tick_at: int  # the next control tick
+    drawn_until: int  # all arrivals before this have been drawn
     drain: int  # 1: go on after the last message is read, until nothing is left to happen

@@ -70,19 +70,19 @@ def tally(t: Tally, number: int, due: int, call: int, read: int, size: int) -> N
         carry(t)
 
 
-def tally_message(t: Tally, number: int, m: Message) -> None:
+def tally_message(t: Tally, m: Message) -> None:
     """A message has been read."""
     for k in range(NCAUSES):
         t.cause[k] += m.x[k]
-    tally(t, number, m.t_due, m.t_call, m.t_read, m.size)
+    tally(t, m.number, m.t_due, m.t_call, m.t_read, m.size)
 
 
-def tally_transaction(t: Tally, number: int, request: Message, reply: Message) -> None:
-    """A reply has been read: both ways, and the server's work between them. The request's slot may have a new date."""
+def tally_transaction(t: Tally, request: Message, reply: Message) -> None:
+    """A reply has been read: both ways, and the server's work between them."""
     for k in range(NCAUSES):
         t.cause[k] += request.x[k] + reply.x[k]
     t.cause[SERVICE] += reply.t_due - request.t_read
-    tally(t, number, reply.root, request.t_call, reply.t_read, request.size + reply.size)
+    tally(t, reply.number, reply.root, request.t_call, reply.t_read, request.size + reply.size)
 
 
 def halve(t: Tally) -> None:

@@ -9,8 +9,7 @@ Source: RFC 8446, 5.1 and 5.2.
 
 from __future__ import annotations
 
-from models.clocks import on_wire
-from models.state import FRAMES, Endpoint, Writer
+from models.state import FRAMES, SLOTS, Endpoint, Writer
 
 RECORD = 16_384
 UNSEALED = 1 << 60
@@ -34,7 +33,7 @@ def seal(e: Endpoint, n: int) -> int:
     h = e.h2
     last = w.sealed_to + n
     while w.sealed < w.framed:
-        m = w.m[on_wire(w, w.sealed)]
+        m = w.m[w.slot[w.sealed & SLOTS]]
         if m.end - UNSEALED > last:
             break
         m.end = record_end(w, m.end - UNSEALED, last)

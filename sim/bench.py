@@ -37,13 +37,12 @@ from models.options import set_congestion, set_cork, set_nodelay, set_notsent_lo
 from models.receive_window import set_rcvbuf, set_rcvlowat
 from models.send_queue import sendmsg
 from models.sources import resume
-from models.state import INF, PACKETS, Endpoint, Packet, Path
+from models.state import COMING, INF, PACKETS, Endpoint, Packet, Path
 from models.transmit import HEADERS, TIMESTAMPS, current_mss
 from sim import loop
 from sim.build import (
     CLOSED_LOOP,
     CONGESTION,
-    RING,
     set_host,
     set_link,
     set_reader,
@@ -179,7 +178,6 @@ class Bench:
         self._reader: Call | None = None
         self._connect(host, rtt_ns, mss, server, peer)
         set_framing(self.e, framing or Framing(), host.cork)
-        self.e.w.mask = RING - 1
         self.e.w.total = CLOSED_LOOP
 
     def _connect(self, host: Host, rtt_ns: int, mss: int | None, server: bool, peer: Offer | None) -> None:
@@ -368,11 +366,11 @@ class Bench:
         self.run(at - 1)
         e, w = self.e, self.e.w
         for size in sizes:
-            m = w.m[w.filled & w.mask]
-            m.t_due = m.root = at
-            m.size = size
-            m.stall = 0
-            w.filled += 1
+            p = w.arrival[w.drawn & COMING]
+            p.due = p.root = at
+            p.size = size
+            p.stall = 0
+            w.drawn += 1
         if w.app_at == INF and w.called == w.queued == w.made:
             w.starved = 1
         self.path.now = at

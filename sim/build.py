@@ -28,7 +28,8 @@ from models.facts import Value
 from models.options import set_sndbuf
 from models.profiles import HOSTS
 from models.receive_window import set_rcvbuf
-from models.sources import make, schedule_next
+from models.slots import make
+from models.sources import schedule_next
 from models.state import INF, Endpoint, Link, Path, Writer
 from models.systems import DEFAULTS
 from models.tally import MESSAGES, TRANSACTIONS
@@ -44,7 +45,6 @@ TIMESTAMPS = 12
 MAX_HEADER = 192
 SKB_OVERHEAD = 832
 SETTLE = 20_000_000
-RING = 16_384
 CLOSED_LOOP = 1 << 40
 
 CONGESTION = {"reno": RENO, "cubic": CUBIC, "bbr": BBR}
@@ -232,7 +232,7 @@ def lead_time(scenario: Scenario) -> int:
     return scenario.network.up.delay + scenario.network.down.delay + SETTLE
 
 
-def build(s: Path, scenario: Scenario, seed: int, links: Luck | None = None, ring: int = RING) -> Sources:
+def build(s: Path, scenario: Scenario, seed: int, links: Luck | None = None) -> Sources:
     """Fill in `s` for time 0 and return its sources of draws."""
     net = scenario.network
     up, down = links or (link_draws(net.up, seed, "up"), link_draws(net.down, seed, "down"))
@@ -243,10 +243,10 @@ def build(s: Path, scenario: Scenario, seed: int, links: Luck | None = None, rin
         set_socket(e, host)
         set_host(e, incoming, host, tick_phase(scenario, seed, name))
         e.bbr.phase = bbr_phase(seed, name)
-        e.w.mask = ring - 1
     s.b.server = 1
     s.until = scenario.time_limit or INF - 1
     s.tick_at = INF
+    s.drawn_until = INF
     connect(s, lead_time(scenario))
     for e, host in ((s.a, scenario.client), (s.b, scenario.server)):
         set_reader(e, host)
@@ -257,7 +257,7 @@ def build(s: Path, scenario: Scenario, seed: int, links: Luck | None = None, rin
 
 
 def start_sources(s: Path, scenario: Scenario, seed: int, luck: Sources) -> None:
-    """Fit the senders with their workloads; the first slots are filled by the driver."""
+    """Fit the senders with their workloads; the driver draws the first arrivals."""
     if scenario.workload.kind == "request-response":
         client_sends = scenario.workload.sender == "client"
         ends = (s.a, s.b) if client_sends else (s.b, s.a)
@@ -286,9 +286,9 @@ def set_tally(w: Writer, scenario: Scenario) -> None:
 
 
 def begin(e: Endpoint) -> None:
-    """The first slots are filled: when does the first message come?"""
+    """The first arrivals are drawn: when does the first message come?"""
     if e.w.mode == SCHEDULED:
-        e.w.made = e.w.filled
+        e.w.made = e.w.drawn
     if e.w.layered:
         e.w.app_at = 0
         return

@@ -134,7 +134,7 @@ class Control:
         if self.number and w.layered:
             deal(self.sender, now)
         elif self.number:
-            enter_due(w, now)
+            enter_due(self.sender, now)
         for name in ("a", "b"):
             self.engine.drain(name)
         start = max(0, now - self.window_ns)

@@ -1,7 +1,7 @@
 """A run in progress: draws go in, events happen, finished messages come out.
 
 `Engine` is what both worlds share; `PlainEngine` holds slotted objects, `CompiledEngine` one NumPy record. They differ
-in how a block of slots is filled and drained, and in who runs the loop.
+in how arrivals are put in and messages taken out, and in who runs the loop.
 """
 
 from __future__ import annotations
@@ -11,9 +11,27 @@ from typing import TYPE_CHECKING, Any, cast
 import numpy as np
 from numpy.typing import NDArray
 
-from models.ledger import NEVER
+from models.constants import ERR_MESSAGES, SCHEDULED
+from models.slots import finished_with
 from models.sources import resume
-from models.state import CAUSES, DRAWS, SIZE_CLASSES, SLICES, Endpoint, Histogram, Link, Path, Tally
+from models.state import (
+    AHEAD,
+    ARRIVALS,
+    CAUSES,
+    COMING,
+    DRAWS,
+    INF,
+    SIZE_CLASSES,
+    SLICES,
+    SLOTS,
+    UNDER_WAY,
+    Endpoint,
+    Histogram,
+    Link,
+    Path,
+    Tally,
+    Writer,
+)
 from models.tally import LOW_BITS
 from sim import loop
 from sim.build import Luck, PacketDraws, Sources, begin, build
@@ -30,8 +48,8 @@ if TYPE_CHECKING:
     from sim.outlet import Outlet
 
 STAMPS = (
-    "t_due", "root", "size", "t_call", "t_acc", "t_ret", "t_first", "t_sent", "t_svc", "t_done", "t_arr", "t_ord",
-    "t_read", "read_no", "writes", "retrans", "freed", "stream",
+    "number", "t_due", "root", "size", "t_call", "t_acc", "t_ret", "t_first", "t_sent", "t_svc", "t_done", "t_arr",
+    "t_ord", "t_read", "read_no", "writes", "retrans", "freed", "stream",
 )  # fmt: skip
 ROW = np.dtype([(name, np.int64) for name in STAMPS] + [("x", np.int64, (len(CAUSES),))])
 """What is kept of a finished message, when messages are kept at all."""
@@ -40,12 +58,14 @@ CHUNK = 1 << 16
 LIMITS = {
     1: "the send queue needs more than 8,191 socket buffers",
     2: "more than 8,191 packets are on one link or in one qdisc",
-    3: "more messages are under way than the ring holds",
+    ERR_MESSAGES: f"more than {UNDER_WAY:,} messages are due and not yet read",
     4: "more than 8,191 received segments are unread",
     6: "more than 65,534 HTTP/2 frames are written and not yet read",
     7: "more than 4,094 HTTP/2 control frames wait to be written",
     5: "more than 2,047 separate holes in the out-of-order queue",
 }
+CURE = "lower the load, the buffers or the link's queue"
+CURES = {ERR_MESSAGES: "lower the load, ask for fewer messages, or set time_limit"}
 
 Rows = NDArray[Any]
 
@@ -83,8 +103,12 @@ class Engine:
         self.keep = keep
         self.sources: Sources = build(self.s, scenario, seed, luck)
         self.rows: dict[str, list[Rows]] = {"a": [], "b": []}
+        self.handed = {"a": 0, "b": 0}  # on HTTP/2 streams, where what is read early waits in `behind`
+        self.behind: dict[str, Rows] = {"a": np.zeros(0, ROW), "b": np.zeros(0, ROW)}
         self.control: Control | None = None
         self.outlet: Outlet | None = None
+        if keep:
+            self.take_finished()
         self.refill()
         for e in (self.s.a, self.s.b):
             if e.w.total:
@@ -92,16 +116,16 @@ class Engine:
 
     # ---- what the two worlds do differently
 
-    def put_messages(self, e: Endpoint, at: int, block: tuple[Any, Any, Any]) -> None:
-        """Write drawn messages into ring slots from `at` on."""
+    def put_arrivals(self, e: Endpoint, at: int, block: tuple[Any, Any, Any]) -> None:
+        """Write drawn arrivals into their ring from `at` on."""
         raise NotImplementedError
 
     def put_draws(self, l: Link, at: int, block: tuple[Any, Any, Any]) -> None:
         """Write drawn packet fates into ring slots from `at` on."""
         raise NotImplementedError
 
-    def take_messages(self, name: str, first: int, last: int) -> Rows:
-        """Copy messages first..last-1 out of the ring of endpoint `name`."""
+    def take_messages(self, w: Writer, first: int, last: int) -> Rows:
+        """Copy messages first..last-1, as they were read, and free their slots."""
         raise NotImplementedError
 
     def distribution(self, h: Histogram) -> Distribution:
@@ -118,51 +142,80 @@ class Engine:
 
     # ---- draws in, messages out
 
+    def take_finished(self) -> None:
+        """Somebody wants the messages: those that have been read stay until they are drained."""
+        self.s.a.w.keep = self.s.b.w.keep = 1
+
     def refill(self) -> None:
-        """Drain what is finished, then fill every free slot."""
+        """Drain what is finished, then draw: so many ahead, and all that is due up to the next event."""
         for name in ("a", "b"):
             e = getattr(self.s, name)
             self.drain(name)
-            self.fill_messages(e, getattr(self.sources, name))
+            self.fill_arrivals(e, getattr(self.sources, name))
+        self.s.drawn_until = min(self.drawn_until(self.s.a.w), self.drawn_until(self.s.b.w))
         self.fill_draws(self.s.ab, self.sources.ab)
         self.fill_draws(self.s.ba, self.sources.ba)
 
     def drain(self, name: str) -> None:
-        """The slots of messages that have been read are free; where somebody wants the messages, take them first."""
-        e = getattr(self.s, name)
-        w = e.w
-        done = w.retired if w.layered else w.done
-        if done > w.drained:
-            if self.keep or self.control is not None or self.outlet is not None:
-                self.hand_out(name, self.take_messages(name, w.drained, done))
-            w.drained = done
+        """Where somebody wants the messages, take those that have been read and that no rule needs any more."""
+        e, peer = (self.s.a, self.s.b) if name == "a" else (self.s.b, self.s.a)
+        if e.w.keep:
+            self.take(name, e.w, finished_with(e, peer))
 
-    def hand_out(self, name: str, rows: Rows) -> None:
-        """Messages that endpoint `name` sent have been read."""
-        if self.keep:
-            self.rows[name].append(rows)
+    def take(self, name: str, w: Writer, last: int) -> None:
+        """Take messages out of their slots, up to the one that was read as number `last`."""
+        if last <= w.drained:
+            return
+        rows = self.take_messages(w, w.drained, last)
+        w.drained = last
         if self.control is not None:
             self.control.deliveries.add(name, rows)
-        if self.outlet is not None:
+        self.hand_out(name, self.in_order(name, rows) if w.layered else rows)
+
+    def in_order(self, name: str, rows: Rows) -> Rows:
+        """Messages of several streams are read in another order than they are sent: those that have none missing."""
+        rows = np.concatenate((self.behind[name], rows))
+        rows = rows[np.argsort(rows["number"])]
+        first = self.handed[name]
+        n = int(np.sum(rows["number"] == first + np.arange(len(rows))))
+        self.handed[name] += n
+        self.behind[name] = rows[n:]
+        return rows[:n]
+
+    def hand_out(self, name: str, rows: Rows) -> None:
+        """Messages that endpoint `name` sent have been read, in the order in which they were sent."""
+        if self.keep:
+            self.rows[name].append(rows)
+        if self.outlet is not None and len(rows):
             self.outlet.add(name, rows)
 
-    def fill_messages(self, e: Endpoint, source: Messages | None) -> None:
-        """Draw messages for the free slots and let a sender that waited for them go on."""
+    def fill_arrivals(self, e: Endpoint, source: Messages | None) -> None:
+        """Draw arrivals, and let a sender that waited for them go on."""
         w = e.w
-        n = min(w.total - w.filled, w.mask + 1 - (w.filled - w.drained))
+        now = min(self.s.next_at, self.s.tick_at)
+        n = AHEAD - (w.drawn - w.entered)
         w.need = 0
-        while n > 0:
-            at = w.filled & w.mask
-            k = min(n, w.mask + 1 - at)
+        while w.drawn < w.total and (n > 0 or self.drawn_until(w) <= now < INF):
+            at = w.drawn & COMING
+            k = min(n if n > 0 else AHEAD, w.total - w.drawn, ARRIVALS - at, ARRIVALS - (w.drawn - w.entered))
+            if k == 0:
+                e.err = ERR_MESSAGES
+                return
             if source is None:
                 block = (np.zeros(k, np.int64), np.full(k, w.size, np.int64), np.zeros(k, np.int64))
             else:
                 block = source.fill(k)
-            self.put_messages(e, at, block)
-            w.filled += k
+            self.put_arrivals(e, at, block)
+            w.drawn += k
             n -= k
         if w.total:
             resume(e, self.s.now)
+
+    def drawn_until(self, w: Writer) -> int:
+        """What comes due before this has been drawn."""
+        if w.mode != SCHEDULED or w.drawn == w.total:
+            return INF
+        return int(w.arrival[(w.drawn - 1) & COMING].due)
 
     def fill_draws(self, l: Link, source: PacketDraws) -> None:
         """Draw the fate of the packets to come."""
@@ -186,7 +239,7 @@ class Engine:
             what = LIMITS.get(err, f"limit {err}")
             raise SimulationLimit(
                 f"{what} at {self.s.now / 1e9:.3f} s of simulated time "
-                f"(seed {self.seed}); lower the load, the buffers or the link's queue"
+                f"(seed {self.seed}); {CURES.get(err, CURE)}"
             )
 
     def tick(self) -> None:
@@ -210,12 +263,10 @@ class Engine:
     def finish(self) -> None:
         """The run is over: take all that has been read, also behind messages of other streams that have not."""
         for name in ("a", "b"):
-            self.drain(name)
             w = getattr(self.s, name).w
-            if w.layered and (self.keep or self.outlet is not None):
-                for i in range(w.drained, w.entered):
-                    if w.m[i & w.mask].t_read != NEVER:
-                        self.hand_out(name, self.take_messages(name, i, i + 1))
+            if w.keep:
+                self.take(name, w, w.done)
+                self.hand_out(name, self.behind[name])
 
     def messages(self, name: str) -> Rows:
         """All finished messages endpoint `name` sent."""
@@ -232,14 +283,13 @@ class PlainEngine(Engine):
         self.s = new(Path, checked)
         super().__init__(scenario, seed, keep, luck)
 
-    def put_messages(self, e: Endpoint, at: int, block: tuple[Any, Any, Any]) -> None:
-        """Write drawn messages into ring slots from `at` on."""
-        for i, (t, size, stall) in enumerate(zip(*(column.tolist() for column in block), strict=True), at):
-            m = e.w.m[i]
-            m.t_due = t
-            m.root = t
-            m.size = size
-            m.stall = stall
+    def put_arrivals(self, e: Endpoint, at: int, block: tuple[Any, Any, Any]) -> None:
+        """Write drawn arrivals into their ring from `at` on."""
+        for i, (due, size, stall) in enumerate(zip(*(column.tolist() for column in block), strict=True), at):
+            p = e.w.arrival[i]
+            p.due = p.root = due
+            p.size = size
+            p.stall = stall
 
     def put_draws(self, l: Link, at: int, block: tuple[Any, Any, Any]) -> None:
         """Write drawn packet fates into ring slots from `at` on."""
@@ -249,11 +299,14 @@ class PlainEngine(Engine):
             d.jitter = jitter
             d.spike = spike
 
-    def take_messages(self, name: str, first: int, last: int) -> Rows:
-        """Copy messages first..last-1 out of the ring of endpoint `name`."""
-        w = getattr(self.s, name).w
-        slots = [w.m[i & w.mask] for i in range(first, last)]
-        return np.array([(*(getattr(m, stamp) for stamp in STAMPS), tuple(m.x)) for m in slots], ROW)
+    def take_messages(self, w: Writer, first: int, last: int) -> Rows:
+        """Copy messages first..last-1, as they were read, and free their slots."""
+        rows = []
+        for slot in (w.slot[i & SLOTS] for i in range(first, last)):
+            m = w.m[slot]
+            rows.append((*(getattr(m, stamp) for stamp in STAMPS), tuple(m.x)))
+            m.behind, w.free = w.free, slot
+        return np.array(rows, ROW)
 
     def distribution(self, h: Histogram) -> Distribution:
         """What a histogram of the state holds."""
@@ -290,16 +343,12 @@ class CompiledEngine(Engine):
         self.s = cast(Path, view(self.states, 0))
         super().__init__(scenario, seed, keep, luck)
 
-    def ring(self, e: Endpoint) -> Any:
-        """The NumPy array of e's message slots."""
-        return cast(Any, e.w.m).array
-
-    def put_messages(self, e: Endpoint, at: int, block: tuple[Any, Any, Any]) -> None:
-        """Write drawn messages into ring slots from `at` on."""
-        t, size, stall = block
-        part = self.ring(e)[at : at + len(t)]
-        part["t_due"] = t
-        part["root"] = t
+    def put_arrivals(self, e: Endpoint, at: int, block: tuple[Any, Any, Any]) -> None:
+        """Write drawn arrivals into their ring from `at` on."""
+        due, size, stall = block
+        part = cast(Any, e.w.arrival).array[at : at + len(due)]
+        part["due"] = due
+        part["root"] = due
         part["size"] = size
         part["stall"] = stall
 
@@ -311,17 +360,15 @@ class CompiledEngine(Engine):
         part["jitter"] = jitter
         part["spike"] = spike
 
-    def take_messages(self, name: str, first: int, last: int) -> Rows:
-        """Copy messages first..last-1 out of the ring of endpoint `name`."""
-        e = getattr(self.s, name)
-        ring, mask = self.ring(e), e.w.mask
+    def take_messages(self, w: Writer, first: int, last: int) -> Rows:
+        """Copy messages first..last-1, as they were read, and free their slots."""
+        pool = cast(Any, w.m).array
+        slots = cast(Any, w.slot).array[np.arange(first, last) & SLOTS]
         rows = np.empty(last - first, ROW)
-        a, b = first & mask, last & mask
-        at = 0
-        for lo, hi in [(a, b)] if a < b else [(a, mask + 1), (0, b)]:
-            for column in ROW.names or ():
-                rows[column][at : at + hi - lo] = ring[column][lo:hi]
-            at += hi - lo
+        for column in ROW.names or ():
+            rows[column] = pool[column][slots]
+        pool["behind"][slots] = np.concatenate(([w.free], slots[:-1]))
+        w.free = int(slots[-1])
         return rows
 
     def distribution(self, h: Histogram) -> Distribution:

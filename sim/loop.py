@@ -185,7 +185,8 @@ def fire(s: Path, k: int) -> None:
 def status(s: Path, k: int) -> int:
     """Why the loop cannot take event k now: DONE, REFILL, LIMIT, TICK, or -1 when it can.
 
-    A control tick is due when all that happens up to its time has happened.
+    A control tick is due when all that happens up to its time has happened. Nothing happens before all arrivals up to
+    then have been drawn.
     """
     if s.a.err | s.b.err | s.ab.err | s.ba.err:
         return DONE if s.a.err == ERR_TIMED_OUT or s.b.err == ERR_TIMED_OUT else LIMIT
@@ -194,10 +195,10 @@ def status(s: Path, k: int) -> int:
     if s.drain == 0 and finished(s):
         return DONE
     if s.next_at > s.tick_at:
-        return TICK
+        return REFILL if s.tick_at >= s.drawn_until else TICK
     if k == NOTHING or s.next_at > s.until:
         return DONE
-    return -1
+    return REFILL if s.next_at >= s.drawn_until else -1
 
 
 def finished(s: Path) -> int:

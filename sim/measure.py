@@ -82,9 +82,8 @@ def measure(engine: Engine, w: Writer) -> Measures:
 
 def unread(w: Writer) -> list[int]:
     """Intended times of the messages under way at the end."""
-    numbers = range(w.retired if w.layered else w.done, w.entered)
-    left = (w.m[i & w.mask] for i in numbers)
-    return [m.t_due for m in left if not (w.layered and m.t_read != NEVER)]
+    slots = (w.m[i] for i in range(1, w.top + 1))
+    return sorted(m.t_due for m in slots if m.t_read == NEVER)
 
 
 def overloaded(n: Ints, wait: Ints, span: int, bits: int, fastest: int | None) -> bool:

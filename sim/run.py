@@ -283,6 +283,7 @@ def simulate(
     engine = make_engine(scenario, seed, chosen, messages is True, memory)
     if callable(messages):
         engine.outlet = Outlet(scenario, messages)
+        engine.take_finished()
     kept = Trace() if trace else None
     take_control(engine, policy)
     if chosen == "simpy":
@@ -306,6 +307,7 @@ def take_control(engine: Engine, function: PolicyFunction | None) -> None:
 
     policy = policy or Policy()
     engine.control = Control(engine, policy, function or instantiate(policy))
+    engine.take_finished()
     engine.control.start()
 
 
