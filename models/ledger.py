@@ -43,6 +43,7 @@ def open_ledger(m: Message) -> None:
     m.holed = 0
     m.end = 0
     m.writes = 0
+    m.stream = 0
 
 
 def stamp_own_run(m: Message, p: Packet) -> None:

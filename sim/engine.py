@@ -82,9 +82,12 @@ def used_buckets(h: Histogram) -> Rows:
 
 
 def emptied(states: States) -> States:
-    """States that served before, with no values left in their histograms."""
+    """States that served before, with no values left in their histograms and no HTTP/2 streams."""
     for i in range(len(states)):
         s = cast(Path, view(states, i))
+        streams = max(s.a.h2.nstreams, s.b.h2.nstreams)
+        for h2 in (s.a.h2, s.b.h2) if streams else ():
+            cast(Any, h2.stream).array[:streams] = 0
         for t in (s.a.w.tally, s.b.w.tally):
             for h in (t.startup, t.closed, *(t.steady[k] for k in range(SIZE_CLASSES))):
                 if h.n:
@@ -238,8 +241,7 @@ class Engine:
             err = self.s.a.err or self.s.b.err or self.s.ab.err or self.s.ba.err
             what = LIMITS.get(err, f"limit {err}")
             raise SimulationLimit(
-                f"{what} at {self.s.now / 1e9:.3f} s of simulated time "
-                f"(seed {self.seed}); {CURES.get(err, CURE)}"
+                f"{what} at {self.s.now / 1e9:.3f} s of simulated time (seed {self.seed}); {CURES.get(err, CURE)}"
             )
 
     def tick(self) -> None:

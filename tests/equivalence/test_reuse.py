@@ -6,7 +6,7 @@ import pytest
 from sim import simulate
 from sim.compiled import allocate
 from tests.equivalence.outcome import assert_same_outcome
-from tests.properties.scenarios import fixed
+from tests.properties.scenarios import fixed, fixed_layered
 
 
 @pytest.mark.timeout(600)  # the first one compiles, unless it has been done before
@@ -20,3 +20,14 @@ def test_what_earlier_runs_left_changes_nothing():
         assert_same_outcome(
             simulate(scenario, n, driver="compiled"), simulate(scenario, n, driver="compiled", memory=memory)
         )
+
+
+@pytest.mark.timeout(600)
+def test_nor_do_the_streams_of_earlier_connections():
+    """HTTP/2 connections and others, one after the other in the same memory."""
+    memory = allocate(1)
+    for n in range(30):
+        for scenario in (fixed(n), fixed_layered(n)):
+            assert_same_outcome(
+                simulate(scenario, n, driver="compiled"), simulate(scenario, n, driver="compiled", memory=memory)
+            )
