@@ -41,7 +41,11 @@ def policies(name: str | None = None, /, *, json: Json = False) -> None:
     from experiments.policies import names, rows, title
 
     if name is not None:
-        say(_text(name))
+        source = _text(name)
+        if json:
+            say_json({"name": name, "title": title(name), "rows": rows(name), "source": source})
+        else:
+            say(source)
         return
     if json:
         say_json([{"name": each, "title": title(each), "rows": rows(each)} for each in names()])

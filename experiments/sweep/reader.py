@@ -94,6 +94,8 @@ class Reader(Complaints):
     def sampling(self, sampling: Sampling | None, design: Design, path: str) -> None:
         """Does the design name axes there are, and leave any to sample?"""
         if sampling is None:
+            if any(p.path.startswith(f"{path}design.") for p in self.problems):
+                return  # a design there is, with mistakes of its own
             for key, axis in design.axes.items():
                 if not isinstance(axis, tuple) and axis.steps is None:
                     cure = "say how many: steps = 5; or sample it, with a [design]"

@@ -290,6 +290,14 @@ def test_control_places_mistakes_at_its_own_options(capsys: pytest.CaptureFixtur
     assert "--policy policy.name: nope: no such policy" in err
 
 
+def test_a_packaged_policy_is_printed_as_json_too(capsys: pytest.CaptureFixture[str]) -> None:
+    code, source, _ = tinygram(capsys, "policies", "elastic")
+    found = told(capsys, "policies", "elastic", "--json")
+    assert code == 0
+    assert found["source"].strip() == source.strip()
+    assert found["rows"]
+
+
 def test_a_count_of_one_is_no_plural() -> None:
     from experiments.cli.progress import counted
 

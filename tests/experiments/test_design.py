@@ -239,3 +239,13 @@ def test_a_file_with_one_mistake_tells_those_of_its_scenarios_too():
         read_sweep(text.encode(), "x", None)
     assert [problem.path for problem in error.value.problems] == ["axes.server.sndbuf"]
     assert {p.path for p in mistakes(error.value.readable)} == {"set.workload.messages", "axes.server.nodelay"}
+
+
+def test_a_wrong_design_is_not_told_as_a_missing_one():
+    problems = told("""
+        [axes]
+        network.rtt = { from = "1ms", to = "100ms" }
+        [design]
+        kind = "lhs"
+        """)
+    assert problems.keys() == {"design.kind"}
