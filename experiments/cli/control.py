@@ -43,7 +43,8 @@ def policies(name: str | None = None, /, *, json: Json = False) -> None:
     if name is not None:
         source = _text(name)
         if json:
-            say_json({"name": name, "title": title(name), "rows": rows(name), "source": source})
+            packaged = {"title": title(name), "rows": rows(name)} if name in names() else {}
+            say_json({"name": name, **packaged, "source": source})
         else:
             say(source)
         return

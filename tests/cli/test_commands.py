@@ -290,7 +290,9 @@ def test_control_places_mistakes_at_its_own_options(capsys: pytest.CaptureFixtur
     assert "--policy policy.name: nope: no such policy" in err
 
 
-def test_a_packaged_policy_is_printed_as_json_too(capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_policy_is_printed_as_json_too(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    (tmp_path / "mine.py").write_text("def f(tick):\n    pass\n")
+    assert told(capsys, "policies", f"{tmp_path / 'mine.py'}:f", "--json")["source"].startswith("def f")
     code, source, _ = tinygram(capsys, "policies", "elastic")
     found = told(capsys, "policies", "elastic", "--json")
     assert code == 0
