@@ -19,11 +19,10 @@ from experiments.fleet.draw import EDGES, Drawing, Parameter
 from experiments.fleet.file import Fleet
 from experiments.fleet.keys import Place, with_values
 from experiments.sweep.errors import SweepError
-from experiments.sweep.runner import JOBS_A_WORKER, Driver
+from experiments.sweep.runner import JOBS_A_WORKER, Driver, own_memory
 from sim.errors import Problem, ScenarioError, SimulationLimit
 
 if TYPE_CHECKING:
-    from sim.compiled import States
     from sim.run import Run
     from sim.scenario import Scenario
 
@@ -173,7 +172,7 @@ def simulate_batch(batch: Batch) -> Part:
     """Run the connections of a batch; one that meets a limit of the model is left out, and its words are kept."""
     from sim import simulate
 
-    memory = _memory(batch.driver)
+    memory = own_memory(batch.driver)
     part = Part(batch.group)
     found: dict[str, list[tuple[Ints, Ints]]] = {metric: [] for metric in METRICS}
     spread: list[tuple[Ints, Ints]] = []
@@ -197,15 +196,6 @@ def simulate_batch(batch: Batch) -> Part:
     if spread:
         part.spread = added(*_joined(spread))
     return part
-
-
-def _memory(driver: Driver) -> States | None:
-    """What the runs of a batch work in, one after another."""
-    if driver != "compiled":
-        return None
-    from sim.compiled import allocate
-
-    return allocate(1)
 
 
 def samples(run: Run) -> dict[str, tuple[Ints, Ints]]:
