@@ -127,9 +127,11 @@ def _but_queues(record: np.dtype[Any]) -> tuple[tuple[int, int], ...]:
 
     for kind, offset, *_ in (record.fields or {}).values():
         start = offset // WORD
-        if kind.fields is not None:
-            for inner, end in _but_queues(kind):
-                add(start + inner, start + end)
-        elif kind.subdtype is None or kind.shape[0] < QUEUE:
-            add(start, start + kind.itemsize // WORD)
+        each, shape = kind.subdtype or (kind, (1,))
+        if shape[0] >= QUEUE:
+            continue
+        for i in range(shape[0]):
+            at = start + i * (each.itemsize // WORD)
+            for inner, end in _but_queues(each) if each.fields is not None else ((0, 1),):
+                add(at + inner, at + end)
     return tuple(found)
