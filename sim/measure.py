@@ -82,6 +82,8 @@ def measure(engine: Engine, w: Writer) -> Measures:
 
 def unread(w: Writer) -> list[int]:
     """Intended times of the messages under way at the end."""
+    if w.done == w.total:
+        return []
     slots = (w.m[i] for i in range(1, w.top + 1))
     return sorted(m.t_due for m in slots if m.t_read == NEVER)
 

@@ -8,6 +8,7 @@ from pathlib import Path
 from textwrap import fill
 from typing import Any
 
+from experiments.figures_style import plain_numbers, save, styled
 from experiments.reproduce.rows import CHAPTERS, Finding, Row, Value
 from experiments.statistics import Estimate
 
@@ -111,8 +112,11 @@ def draw(findings: Sequence[tuple[Row, Finding]], folder: Path) -> None:
     from matplotlib.figure import Figure
 
     folder.mkdir(parents=True, exist_ok=True)
-    for row, finding in findings:
-        if finding.draw:
-            figure = Figure(figsize=(7, 3.2), layout="constrained")
-            finding.draw(figure.add_subplot())
-            figure.savefig(folder / f"{row.id.replace('.', '-')}.png", dpi=130, metadata={"Software": None})
+    with styled():
+        for row, finding in findings:
+            if finding.draw:
+                figure = Figure(figsize=(7, 3.2), dpi=130, layout="constrained")
+                axes = figure.add_subplot()
+                finding.draw(axes)
+                plain_numbers(axes.yaxis)
+                save(figure, folder / f"{row.id.replace('.', '-')}.png")
