@@ -133,9 +133,12 @@ def test_a_reader_that_leaves_early_is_no_error_message() -> None:
 def test_ctrl_c_ends_with_130(tmp_path: Path) -> None:
     long = [*COMMAND, "run", "one-way-512", "--set", "workload.messages=50_000_000", "--driver", "loop"]
     process = subprocess.Popen(long, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
-    time.sleep(2)
-    process.send_signal(signal.SIGINT)
-    _, err = process.communicate(timeout=30)
+    try:
+        time.sleep(2)
+        process.send_signal(signal.SIGINT)
+        _, err = process.communicate(timeout=30)
+    finally:
+        process.kill()
     assert (process.returncode, err) == (130, "tinygram: interrupted\n")
 
 
