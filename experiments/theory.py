@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 
 from models import analytic
 from sim import Problem, Run, ScenarioError, simulate
-from sim.scenario import Direction, Framing, Host, Network, Scenario, Workload
+from sim.scenario import Direction, Framing, Host, Http2, Network, Scenario, Workload
 
 MS = 1_000_000
 SECOND = 1_000_000_000
@@ -188,6 +188,9 @@ def windows_and_buffers() -> Iterator[Case]:
     title = "A send buffer too small for its path: 64 KiB, RTT 20 ms, 100 Mbit/s, rate"
     yield Case("sndbuf-rate", title, "1.5 SO_SNDBUF / RTT", theory, "Mbit/s", 0.2, scenario, delivered)
 
+    for share, name in ((0.25, "a quarter, as grpc-go"), (0.5, "half, as C-core")):
+        yield http2_windows(share, name, replace(NODELAY, sndbuf=1 << 20))
+
     rate, quota, framer = 10_000_000, 64 * 1024, 32 * 1024
     framing = Framing(kind="grpc", buffer=framer, flush="on-idle", quota=quota)
     workload = Workload(arrivals="greedy", size=1_024, messages=4_600, framing=framing)
@@ -199,6 +202,22 @@ def windows_and_buffers() -> Iterator[Case]:
     title = "A full link of 10 Mbit/s: quota 64 KiB, framer 32 KiB, SO_SNDBUF 128 KiB"
     formula = "(quota + framer + 1.5 SO_SNDBUF) / rate"
     yield Case("full-link", title, formula, theory, "ms", 0.2, scenario, steady)
+
+
+def http2_windows(share: float, name: str, server: Host) -> Case:
+    """A static window, of which the receiver keeps back what it has not yet returned.
+
+    Messages must not divide the threshold: then the whole window comes back in time, and nothing is kept.
+    """
+    window, rtt = 65_535, 20 * MS
+    windows = Http2(stream_window=window, connection_window=window, update_share=share)
+    workload = Workload(arrivals="greedy", size=1_024, messages=6_000, framing=Framing(kind="grpc", quota=64 * 1024))
+    network = path(rtt, 100_000_000)
+    client = replace(NODELAY, http2=windows)
+    scenario = Scenario(workload=workload, server=server, client=client, network=network, warmup=0)
+    theory = analytic.window_limited_rate(window, rtt, round(window * share))
+    title = f"HTTP/2 windows of 65,535 bytes, RTT 20 ms, returned by {name}: rate"
+    return Case("http2-window", title, "(window - kept back) / RTT", theory, "Mbit/s", 0.1, scenario, delivered)
 
 
 def one_queue() -> Iterator[Case]:
