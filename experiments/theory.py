@@ -10,12 +10,12 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 
 from models import analytic
-from sim import Problem, Run, ScenarioError, simulate
+from sim import Problem, Run, ScenarioError, build, simulate
 from sim.scenario import Direction, Framing, Host, Http2, Network, Scenario, Workload
 
 MS = 1_000_000
 SECOND = 1_000_000_000
-HEADERS = 52
+HEADERS = build.HEADERS + build.TIMESTAMPS
 """IPv4 and TCP with timestamps, bytes."""
 MSS = 1_448
 IDEAL = Host()

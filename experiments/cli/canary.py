@@ -18,6 +18,7 @@ from experiments.cli.common import (
     Source,
     at_least,
     changed,
+    number,
     say,
     say_json,
 )  # fmt: skip
@@ -155,6 +156,6 @@ def _share(option: str, text: str) -> float:
     from sim.errors import Problem, ScenarioError
 
     try:
-        return probability(text if text.strip().endswith("%") else float(text))
+        return probability(number(text))
     except ValueError:
         raise ScenarioError([Problem(option, f"{text!r} is no share", "write it like 0.5% or 0.005")]) from None

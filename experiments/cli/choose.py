@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import cyclopts
 
-from experiments.cli.common import INTERRUPTED, NEGATIVE, OK, say, say_json
+from experiments.cli.common import INTERRUPTED, NEGATIVE, OK, number, say, say_json
 from experiments.cli.sweep import DEFAULTS, Options, completed, read
 
 if TYPE_CHECKING:
@@ -155,7 +155,7 @@ def _asked(the_sweep: Sweep, slo: str | None, confidence: str) -> tuple[Sweep, f
     if the_sweep.slo is None:
         problems.append(Problem("--slo", "neither given nor in the file", "write it like --slo 'p99 < 50ms'"))
     try:
-        share = probability(confidence if confidence.endswith("%") else float(confidence))
+        share = probability(number(confidence))
     except ValueError:
         share = 0.0
     if not 0.5 <= share < 1:

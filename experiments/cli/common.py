@@ -57,6 +57,14 @@ def at_least(option: str, value: int, least: int) -> int:
     return value
 
 
+def number(text: str) -> float | str:
+    """A share as written on the command line, for `experiments.schema.probability`: 0.05 or 5%."""
+    try:
+        return float(text)
+    except ValueError:
+        return text
+
+
 def changed(source: str, settings: Sequence[str], own: Sequence[str], option: str) -> Scenario:
     """The scenario with the settings of `option` on top of `--set`; a mistake in those is placed at `option`."""
     from experiments.files import load

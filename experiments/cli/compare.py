@@ -16,6 +16,7 @@ from experiments.cli.common import (
     Settings,
     Source,
     changed,
+    number,
     say,
     say_json,
 )  # fmt: skip
@@ -24,14 +25,6 @@ from experiments.cli.progress import runs
 OnlyA = Annotated[list[str] | None, Parameter(name="--set-a", negative="", help="Change a key of A only.")]
 OnlyB = Annotated[list[str] | None, Parameter(name="--set-b", negative="", help="Change a key of B only.")]
 MOST_REPLICATIONS = 10_000
-
-
-def _number(text: str) -> object:
-    """A share as written on the command line: 0.05 or 5%."""
-    try:
-        return float(text)
-    except ValueError:
-        return text
 
 
 def register(app: App) -> None:
@@ -69,7 +62,7 @@ def compare(
             Problem("B", "is A", "name another scenario, or say what B changes: --set-b server.nodelay=true")
         )
     try:
-        share = probability(_number(tolerance))
+        share = probability(number(tolerance))
     except ValueError as error:
         problems.append(Problem("--tolerance", *str(error).split(": ", 1)))
     scenarios = {}

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from concurrent.futures import FIRST_COMPLETED, BrokenExecutor, Executor, Future, wait
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from itertools import islice
 from typing import TYPE_CHECKING, Any
 
@@ -61,42 +61,40 @@ class Batch:
         return int(self.bins.shape[1])
 
 
-@dataclass
-class Part:
-    """What a batch came to. `found` is counts by metric, `spread` counts of (parameter, bin, coarse bucket)."""
+@dataclass(kw_only=True)
+class Counted:
+    """What is counted over connections; `limits` are the words of those that met a limit of the model."""
 
-    group: int
     connections: int = 0
     messages: int = 0
     undelivered: int = 0
     overloaded: int = 0
     segments: int = 0
     retransmits: int = 0
-    found: dict[str, tuple[Ints, Ints]] = field(default_factory=dict)
-    spread: tuple[Ints, Ints] | None = None
     limits: list[str] = field(default_factory=list)
 
 
 @dataclass
-class Total:
+class Part(Counted):
+    """What a batch came to. `found` is counts by metric, `spread` counts of (parameter, bin, coarse bucket)."""
+
+    group: int
+    found: dict[str, tuple[Ints, Ints]] = field(default_factory=dict)
+    spread: tuple[Ints, Ints] | None = None
+
+
+@dataclass
+class Total(Counted):
     """What the fleet came to. `groups` are histograms by group and metric, `spread` an array by parameter and bin."""
 
     parameters: tuple[Parameter, ...]
     groups: list[dict[str, Counts]]
     spread: Ints
-    connections: int = 0
-    messages: int = 0
-    undelivered: int = 0
-    overloaded: int = 0
-    segments: int = 0
-    retransmits: int = 0
-    limits: list[str] = field(default_factory=list)
 
     def add(self, part: Part) -> None:
         """Count a part in."""
-        for name in ("connections", "messages", "undelivered", "overloaded", "segments", "retransmits"):
-            setattr(self, name, getattr(self, name) + getattr(part, name))
-        self.limits += part.limits
+        for each in fields(Counted):
+            setattr(self, each.name, getattr(self, each.name) + getattr(part, each.name))
         for metric, found in part.found.items():
             self.groups[part.group][metric].add(found)
         if part.spread is not None:

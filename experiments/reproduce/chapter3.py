@@ -10,7 +10,7 @@ import numpy as np
 
 from experiments.observe import sampler
 from experiments.observe.pareto import StreamingFront
-from experiments.reproduce.measuring import FRAMER_ALONE, LAN, MS, latency, over, p, runs, scenario
+from experiments.reproduce.measuring import FRAMER_ALONE, LAN, MS, latency, megabytes, over, p, runs, scenario
 from experiments.reproduce.rows import Finding, Value, row
 from experiments.statistics import Estimate
 from sim import simulate
@@ -23,11 +23,6 @@ if TYPE_CHECKING:
 
 FULL = "full-link"
 REPRO = "seed-repro"
-
-
-def megabytes(run: Run) -> float:
-    """Payload delivered, MB/s."""
-    return float(run.summary()["throughput_bps"]) / 8e6
 
 
 # ---- 3.1 two write buffers -------------------------------------------------------------------------------------------

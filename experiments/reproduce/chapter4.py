@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from experiments.reproduce.measuring import MS, latency, over, runs
+from experiments.reproduce.measuring import MS, latency, megabytes, over, runs
 from experiments.reproduce.rows import Finding, Value, row
 from experiments.statistics import Estimate
 
@@ -18,11 +18,6 @@ if TYPE_CHECKING:
 RUNAWAY = "elastic-runaway"
 FULL = "full-link"
 KIB = 1024
-
-
-def megabytes(run: Run) -> float:
-    """Payload delivered, MB/s."""
-    return float(run.summary()["throughput_bps"]) / 8e6
 
 
 def last_buffer(run: Run) -> float:

@@ -46,6 +46,11 @@ def latency(name: str) -> Measure:
     return lambda run: float(run.summary()["latency_ns"][name] or 0) / MS
 
 
+def megabytes(run: Run) -> float:
+    """Payload delivered, MB/s."""
+    return run.throughput_bps / 8e6
+
+
 def cause(*names: str) -> Measure:
     """Mean ms a message spends on these causes."""
     return lambda run: sum(float(run.messages[f"{name}_ns"].mean()) for name in names) / MS
