@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 
+from experiments.observe.sampler import sampled
 from models import analytic
 from sim import Problem, Run, ScenarioError, build, simulate
 from sim.scenario import Direction, Framing, Host, Http2, Network, Scenario, Workload
@@ -24,13 +25,13 @@ NODELAY = Host(nodelay=True)
 
 @dataclass(frozen=True)
 class Case:
-    """One formula with its numbers; `measure` takes it from the run of `scenario`, in ns or bit/s as `theory` is."""
+    """One formula with its numbers; `theory` and what `measure` takes from the run are in ns, bit/s or bytes."""
 
     name: str
     title: str
     formula: str
     theory: float
-    unit: str  # "ms" or "Mbit/s"
+    unit: str  # "ms", "Mbit/s" or "MB"
     tolerance: float  # relative
     scenario: Scenario
     measure: Callable[[Run], float]
@@ -55,7 +56,7 @@ class Outcome:
         return abs(self.difference) <= self.case.tolerance
 
     def as_dict(self) -> dict[str, object]:
-        """For JSON, values in ns or bit/s."""
+        """For JSON, values in ns, bit/s or bytes."""
         case = self.case
         return {
             "name": case.name, "title": case.title, "formula": case.formula, "theory": case.theory,
@@ -92,6 +93,7 @@ def cases() -> Iterator[Case]:
     yield from windows_and_buffers()
     yield from one_queue()
     yield token_bucket()
+    yield full_pipe()
 
 
 # ---- what they measure -----------------------------------------------------------------------------------------------
@@ -272,3 +274,21 @@ def token_bucket() -> Case:
 def last_of_burst(run: Run) -> float:
     """Latency of the slowest message of the last burst, ns."""
     return float(run.messages["latency_ns"][-40:].max())
+
+
+def full_pipe() -> Case:
+    """A paced stream with nothing in its way: what is in flight is what the path holds."""
+    size, interval, rtt = 1_000, 1 * MS, 50 * MS
+    theory = analytic.bandwidth_delay_product(size * 8 * SECOND // interval, rtt)
+    scenario = stream(size, interval, 4_000, path(rtt), server=NODELAY)
+    title = "8 Mbit/s of payload, RTT 50 ms: megabytes in flight"
+    sampled_scenario = sampled(scenario, 7_300_000)  # no multiple of the interval
+    return Case("bdp", title, "rate x RTT", theory, "MB", 0.02, sampled_scenario, in_flight)
+
+
+def in_flight(run: Run) -> float:
+    """Mean bytes sent and not yet acknowledged, over the middle half of the control ticks."""
+    assert run.ticks is not None
+    ticks = run.ticks["in_flight"]
+    quarter = len(ticks) // 4
+    return float(ticks[quarter : len(ticks) - quarter].mean())

@@ -34,7 +34,7 @@ def theory(*names: Annotated[str, Parameter(help="Only these cases; all unless g
 def line(outcome: Outcome) -> str:
     """A case in two lines: what it is, and its numbers."""
     case = outcome.case
-    theory, simulated = case.theory / 1e6, outcome.simulated / 1e6  # ns to ms, bit/s to Mbit/s
+    theory, simulated = case.theory / 1e6, outcome.simulated / 1e6  # ns to ms, bit/s to Mbit/s, B to MB
     verdict = "within" if outcome.holds else "BEYOND"
     formula = f"{case.formula} = {theory:,.3f} {case.unit}"
     found = f"simulated {simulated:,.3f}, {outcome.difference:+.1%}, {verdict} {case.tolerance:.1%}"
