@@ -239,7 +239,7 @@ def most_queued(run: Run) -> float:
 )
 def pieces_of_sndbuf() -> Finding:
     def header_bytes(sndbuf: str) -> Estimate:
-        found = runs(FULL, "workload.size=64KiB", "workload.messages=150", f"server.sndbuf={sndbuf}", seeds=1)
+        found = runs(FULL, "workload.size=64KiB", "workload.messages=150", f"server.sndbuf={sndbuf}", seeds=3)
         return over(found, lambda run: run.server.write_bytes / len(run.messages) - 65_536 - PREFIX)
 
     values = tuple(
@@ -347,7 +347,7 @@ def coupled() -> Finding:
     cases = {"windows of 65,535 B": small, "SO_SNDBUF 64 KiB": (), "neither": ("server.sndbuf=auto",)}
     values = []
     for name, settings in cases.items():
-        found = runs(FULL, *base, *settings, seeds=1)
+        found = runs(FULL, *base, *settings, seeds=3)
         spent = {cause: ns for cause, ns in found[0].summary()["ledger_ns"].items() if ns}
         most = max(spent, key=lambda cause: spent[cause])
         values.append(Value(f"{name}: most time goes to", f"{most}, {100 * spent[most] / sum(spent.values()):.0f} %"))
@@ -426,7 +426,7 @@ def diagnosis_flow() -> Finding:
     "2.23", "experiment", "controlled_stream sends 1448 bytes at 10 Mbit/s: one every 1.1584 ms", "its sleeps are exact"
 )
 def controlled_stream() -> Finding:
-    calm = runs(GENERATOR, "workload.spikes.probability=0", "workload.messages=2000", seeds=1)[0]
+    calm = runs(GENERATOR, "workload.spikes.probability=0", "workload.messages=2000", seeds=3)[0]
     gap = float(np.diff(calm.messages["call_ns"]).mean()) / MS
     values = (Value("mean gap", gap, "ms"), Value("rate", 1_448 * 8 / gap / 1e3, "Mbit/s"))
     reason = "size x 8 / rate, and nothing else in the way. (As written the code only sleeps; it sends nothing.)"
@@ -518,7 +518,7 @@ def sensitivity() -> Finding:
 
 @row("2.28", "report", "Starting and stopping by an event keeps the statistics unbiased", "20 messages of warm-up")
 def trimming() -> Finding:
-    run = runs("full-link", "workload.messages=2000", "warmup=200", seeds=1)[0]
+    run = runs("full-link", "workload.messages=2000", "warmup=200", seeds=3)[0]
     summary = run.summary()
     values = (
         Value("steady state: P50", summary["latency_ns"]["p50"] / MS, "ms"),

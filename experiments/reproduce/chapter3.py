@@ -208,7 +208,7 @@ def larger_window() -> Finding:
         "stream 1 MiB, connection 16 MiB": windows("1MiB", "16MiB"),
     }
     values = tuple(
-        Value(f"{name}: throughput", over(runs(FULL, *FAST, *STATIC, *case, seeds=1), megabytes), "MB/s")
+        Value(f"{name}: throughput", over(runs(FULL, *FAST, *STATIC, *case, seeds=3), megabytes), "MB/s")
         for name, case in cases.items()
     )
     reason = (
@@ -244,7 +244,7 @@ def settings_at_start() -> Finding:
     static = (*FAST, *STATIC, *windows("1MiB", "16MiB"))
     values = tuple(
         Value(
-            f"RTT {rtt}: until 90 % of its rate", over(runs(FULL, *static, f"network.rtt={rtt}", seeds=1), ramp), "ms"
+            f"RTT {rtt}: until 90 % of its rate", over(runs(FULL, *static, f"network.rtt={rtt}", seeds=3), ramp), "ms"
         )
         for rtt in ("20ms", "50ms")
     )
@@ -275,7 +275,7 @@ def convergence() -> Finding:
     static = (*STATIC, *windows("1MiB", "16MiB"))
     cases = {"64 KiB and the estimator": estimator, "static 1 MiB, connection 16 MiB": static}
     values = tuple(
-        Value(f"RTT {rtt}, {name}", over(runs(FULL, *streams, *case, f"network.rtt={rtt}", seeds=1), ramp), "ms")
+        Value(f"RTT {rtt}, {name}", over(runs(FULL, *streams, *case, f"network.rtt={rtt}", seeds=3), ramp), "ms")
         for rtt in ("20ms", "50ms")
         for name, case in cases.items()
     )
@@ -328,7 +328,7 @@ def hull_or_dominance() -> Finding:
     points = []
     for kib, us in product((64, 128, 256), (400, 200, 150, 120, 105, 95)):
         load = ("workload.arrivals=poisson", f"workload.interval={us}us", "workload.messages=10000")
-        found = runs(FULL, *load, f"server.sndbuf={kib}KiB", "network.rate=100Mbit/s", seeds=1)
+        found = runs(FULL, *load, f"server.sndbuf={kib}KiB", "network.rate=100Mbit/s", seeds=3)
         points.append((megabytes(found[0]), latency("p90")(found[0])))
     front = StreamingFront(points)
     best, hull = front.points, front.hull()

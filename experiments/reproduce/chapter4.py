@@ -125,7 +125,7 @@ STAIRS = (
 
 @row("4.05", "experiment", "A benchmark of 1,000 to 10,000 requests a second in steps", "256 B, ten steps, 20 Mbit/s")
 def staircase() -> Finding:
-    run = runs(FULL, *STAIRS, seeds=1)[0]
+    run = runs(FULL, *STAIRS, seeds=3)[0]
     halves = np.array_split(run.messages["latency_ns"] / MS, 10)
     values = tuple(
         Value(f"tenth {i + 1} of the messages: mean", float(part.mean()), "ms")
@@ -186,7 +186,7 @@ def growth() -> Finding:
     def busy(copy: float) -> Estimate:
         policy = ("policy.name=resize", f"policy.parameters={{to=1MiB, copy={copy}}}")
         return over(
-            runs(FULL, *policy, "workload.framing.buffer=4KiB", seeds=1), lambda run: run.server.app_busy_ns / MS
+            runs(FULL, *policy, "workload.framing.buffer=4KiB", seeds=3), lambda run: run.server.app_busy_ns / MS
         )
 
     values = (Value("CPU with a copy of 1 MiB", busy(0.1), "ms"), Value("without", busy(0.0), "ms"))
@@ -205,7 +205,7 @@ OVERLOAD = ("workload.arrivals=poisson", "workload.interval=700us", "workload.me
 def gated(parameters: str, *more: str) -> tuple[Run, ...]:
     """The overloaded stream behind isReady and a token bucket."""
     policy = ("policy.name=is-ready", f"policy.parameters={{{parameters}}}")
-    return runs(FULL, *OVERLOAD, *policy, "workload.framing.quota=256KiB", *more, seeds=1)
+    return runs(FULL, *OVERLOAD, *policy, "workload.framing.quota=256KiB", *more, seeds=3)
 
 
 @row(
@@ -215,7 +215,7 @@ def gated(parameters: str, *more: str) -> tuple[Run, ...]:
     "ready below 32 KiB queued at the sender",
 )
 def is_ready() -> Finding:
-    free = runs(FULL, *OVERLOAD, "workload.framing.quota=256KiB", seeds=1)
+    free = runs(FULL, *OVERLOAD, "workload.framing.quota=256KiB", seeds=3)
     held = gated("rate=2000, ready=32KiB, limit=200")
     values = (
         Value("no limiter: P99", over(free, latency("p99")), "ms"),
@@ -273,8 +273,8 @@ def full_speed() -> Finding:
     )
     with_gate = ("policy.name=is-ready", "policy.parameters={rate=1160, burst=100}")
     values = (
-        Value("no limiter: P99", p99(FULL, *half, seeds=1), "ms"),
-        Value("with it: P99", p99(FULL, *half, *with_gate, seeds=1), "ms"),
+        Value("no limiter: P99", p99(FULL, *half, seeds=3), "ms"),
+        Value("with it: P99", p99(FULL, *half, *with_gate, seeds=3), "ms"),
     )
     return Finding("HOLDS", "below the rate of the tokens the limiter costs nothing.", values)
 
@@ -342,7 +342,7 @@ def bbr() -> Finding:
     )
     values = []
     for algorithm in ("cubic", "bbr"):
-        found = runs(FULL, *path, f"server.congestion={algorithm}", seeds=1)
+        found = runs(FULL, *path, f"server.congestion={algorithm}", seeds=3)
         values.append(Value(f"{algorithm}: throughput", over(found, megabytes), "MB/s"))
         values.append(Value(f"{algorithm}: retransmissions", over(found, lambda run: float(run.server.retransmits))))
     reason = "it paces instead of bursting; the listener's choice is inherited, and the module must be allowed."
@@ -365,7 +365,7 @@ def receive_buffer() -> Finding:
     values = tuple(
         Value(
             f"SO_RCVBUF {size}: throughput",
-            over(runs(FULL, *path, f"client.rcvbuf={size}", seeds=1), megabytes),
+            over(runs(FULL, *path, f"client.rcvbuf={size}", seeds=3), megabytes),
             "MB/s",
         )
         for size in ("32KiB", "auto")
