@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from typing import Annotated
+from typing import Annotated, Literal
 
 from cyclopts import App, Parameter
 
@@ -25,6 +25,7 @@ from experiments.cli.common import (
 from experiments.cli.progress import runs
 
 Only = list[str] | None
+Percentile = Literal["p50", "p90", "p99", "p999"]
 SetB = Annotated[Only, Parameter(name="--set-b", negative="", help="What the change sets: server.nodelay=false.")]
 Client = Annotated[Only, Parameter(name="--client", negative="", help="What a new client sets: client.nodelay=true.")]
 Server = Annotated[Only, Parameter(name="--server", negative="", help="What a new server sets.")]
@@ -46,7 +47,8 @@ def canary(
     connections: Annotated[int, Parameter(help="Of the whole service.")] = 1_000,
     windows: Annotated[int, Parameter(help="At the end of each the canary is judged.")] = 12,
     drift: Annotated[str, Parameter(help="Load factors the windows go through and back: LOWEST..HIGHEST.")] = "1..1.5",
-    tolerance: Annotated[str, Parameter(help="How much P99 may rise.")] = "5%",
+    metric: Annotated[Percentile, Parameter(help="What is judged.")] = "p99",
+    tolerance: Annotated[str, Parameter(help="How much it may rise.")] = "5%",
     trials: Annotated[int, Parameter(help="Rollouts to simulate.")] = 500,
     pool: Annotated[int, Parameter(help="Connections simulated for each arm and load; rollouts draw from them.")] = 30,
     seed: Seed = 0,
@@ -67,6 +69,7 @@ def canary(
         share=_share("--share", share),
         drift=levels(drift, at_least("--windows", windows, 2)),
         tolerance=_share("--tolerance", tolerance),
+        metric=metric,
     )
     at_least("--trials", trials, 1)
     at_least("--pool", pool, 2)

@@ -2,7 +2,8 @@
 
 Of the service's connections a share gets the new setting. The load drifts from window to window and is the same for
 both arms of a window, so the canary is compared with the *concurrent* control: a message of the canary is late when it
-exceeds the control's P99 of the same window by more than the tolerance, and no more than 1 % may be. The late share of
+exceeds the control's P99 (or another percentile) of the same window by more than the tolerance, and no more than
+1 % may be. The late share of
 each canary connection in each window is one observation; messages of one connection are not independent, connections
 are. After each window the mean is held against an O'Brien-Fleming boundary: beyond it, the canary is rolled back.
 
@@ -18,12 +19,12 @@ from dataclasses import dataclass
 from statistics import median
 from typing import Any, Literal
 
-from experiments.rollout.pools import LATE, Pools, design_effect
+from experiments.rollout.pools import ABOVE, Pool, Pools, design_effect
 from experiments.rollout.sequential import boundary, messages_needed
 
 Verdict = Literal["rolled back", "promoted", "undecided"]
 CONTROLS = 40
-"""Control connections sampled in a window for its P99."""
+"""Control connections sampled in a window for its percentile."""
 
 
 @dataclass(frozen=True)
@@ -36,6 +37,12 @@ class Design:
     tolerance: float = 0.05
     alpha: float = 0.05
     power: float = 0.9
+    metric: str = "p99"  # a percentile of `pools.ABOVE`
+
+    @property
+    def above(self) -> float:
+        """The share of messages that may exceed the percentile."""
+        return ABOVE[self.metric]
 
     @property
     def canaries(self) -> int:
@@ -45,12 +52,12 @@ class Design:
 
 @dataclass(frozen=True)
 class Look:
-    """One window: control's and canary's P99 (ns), late share so far, the statistic and what it must not exceed."""
+    """One window: both arms' percentile (ns), late share so far, the statistic and what it must not exceed."""
 
     window: int
     load: float
-    control_p99: float
-    canary_p99: float
+    control: float
+    canary: float
     late: float
     statistic: float
     limit: float
@@ -96,10 +103,10 @@ def size(pools: Pools, design: Design) -> Size:
     mean = sum(design.drift) / len(design.drift)
     load = min(pools["A"], key=lambda level: abs(level - mean))
     a, b = pools["A"][load], pools["B"][load]
-    limit = a.p99(range(len(a.connections))) * (1 + design.tolerance)
+    limit = a.percentile(range(len(a.connections)), design.above) * (1 + design.tolerance)
     late = sum(b.late(i, limit) for i in range(len(b.connections))) / len(b.connections)
-    effect = design_effect(b, limit)
-    needed = messages_needed(LATE, late, design.alpha, design.power, effect) if late > LATE else None
+    effect, usual = design_effect(b, limit), design.above
+    needed = messages_needed(usual, late, design.alpha, design.power, effect) if late > usual else None
     return Size(late, effect, needed)
 
 
@@ -111,24 +118,24 @@ def rollout(pools: Pools, design: Design, arm: str, rng: Any) -> Trial:
         control, changed = pools["A"][load], pools[arm][load]
         controls = rng.integers(len(control.connections), size=CONTROLS).tolist()
         canaries = rng.integers(len(changed.connections), size=design.canaries).tolist()
-        p99 = control.p99(controls)
-        late += [changed.late(i, p99 * (1 + design.tolerance)) for i in canaries]
-        statistic = standardised(late)
+        usual = control.percentile(controls, design.above)
+        late += [changed.late(i, usual * (1 + design.tolerance)) for i in canaries]
+        statistic = standardised(late, design.above)
         limit = boundary(len(design.drift), window, design.alpha)
         mean = sum(late) / len(late)
-        looks.append(Look(window, load, p99, changed.p99(canaries), mean, statistic, limit))
+        looks.append(Look(window, load, usual, changed.percentile(canaries, design.above), mean, statistic, limit))
         if statistic > limit:
             return Trial("rolled back", tuple(looks))
-    return Trial("promoted" if mean <= LATE else "undecided", tuple(looks))
+    return Trial("promoted" if mean <= design.above else "undecided", tuple(looks))
 
 
-def standardised(late: Sequence[float]) -> float:
-    """How many standard errors the mean late share lies above 1 %; binomial when the observations are all equal."""
+def standardised(late: Sequence[float], usual: float) -> float:
+    """How many standard errors the mean late share lies above `usual`; binomial when all observations are equal."""
     n = len(late)
     mean = sum(late) / n
     variance = sum((x - mean) ** 2 for x in late) / (n - 1) if n > 1 else 0.0
-    least = LATE * (1 - LATE) / 1_000  # a connection of a thousand independent messages: no canary is surer than that
-    return (mean - LATE) / math.sqrt(max(variance, least) / n)
+    least = usual * (1 - usual) / 1_000  # a connection of a thousand independent messages: no canary is surer than that
+    return (mean - usual) / math.sqrt(max(variance, least) / n)
 
 
 def outcome(pools: Pools, design: Design, arm: str, trials: int, seed: int) -> tuple[Outcome, Trial]:
@@ -144,6 +151,11 @@ def outcome(pools: Pools, design: Design, arm: str, trials: int, seed: int) -> t
     return Outcome(arm, trials, shares, median(stopped) if stopped else None, sum(naive) / trials), done[0]
 
 
+def drawn(pool: Pool, above: float, rng: Any) -> float:
+    """The percentile of as many connections as a window's control has."""
+    return pool.percentile(rng.integers(len(pool.connections), size=CONTROLS).tolist(), above)
+
+
 def naive_alarms(pools: Pools, design: Design, arm: str, trials: int, seed: int) -> Iterator[bool]:
     """Whole fleet switched in the middle: does the second half's highest P99 exceed the first's by the tolerance?"""
     import numpy as np
@@ -152,10 +164,7 @@ def naive_alarms(pools: Pools, design: Design, arm: str, trials: int, seed: int)
     for i in range(trials):
         rng = np.random.default_rng([seed, i, 1])
         before, after = (
-            max(
-                pools[name][load].p99(rng.integers(len(pools[name][load].connections), size=CONTROLS).tolist())
-                for load in loads
-            )
+            max(drawn(pools[name][load], design.above, rng) for load in loads)
             for name, loads in (("A", design.drift[:middle]), (arm, design.drift[middle:]))
         )
         yield after > before * (1 + design.tolerance)

@@ -14,8 +14,8 @@ if TYPE_CHECKING:
 
     Latencies = NDArray[np.int64]
 
-LATE = 0.01
-"""The share of messages that a P99 leaves above it."""
+ABOVE = {"p50": 0.5, "p90": 0.1, "p99": 0.01, "p999": 0.001}
+"""The share of messages that a percentile leaves above it."""
 
 
 @dataclass(frozen=True)
@@ -31,11 +31,11 @@ class Pool:
         latencies = self.connections[connection]
         return 1 - float(np.searchsorted(latencies, limit, side="right")) / len(latencies)
 
-    def p99(self, connections: Sequence[int]) -> float:
-        """P99 over the messages of these connections together, ns."""
+    def percentile(self, connections: Sequence[int], above: float) -> float:
+        """What this share of the messages of these connections together exceeds, ns."""
         import numpy as np
 
-        return float(np.quantile(np.concatenate([self.connections[i] for i in connections]), 1 - LATE))
+        return float(np.quantile(np.concatenate([self.connections[i] for i in connections]), 1 - above))
 
 
 Pools = Mapping[str, Mapping[float, Pool]]

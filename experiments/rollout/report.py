@@ -12,8 +12,13 @@ ARMS = {"B": "the change (B)", "A": "no change (A)"}
 
 def text(design: Design, size: Size, outcomes: Sequence[Outcome], trial: Trial, messages: float) -> str:
     """The whole report; `messages` is what one connection sends in a window."""
-    parts = (_design(design), _size(design, size, messages), _outcomes(outcomes), _trial(trial))
+    parts = (_design(design), _size(design, size, messages), _outcomes(design, outcomes), _trial(design, trial))
     return "\n\n".join("\n".join(part) for part in parts)
+
+
+def name(design: Design) -> str:
+    """The percentile, as it is written: P99.9."""
+    return design.metric.upper().replace("P999", "P99.9")
 
 
 def _design(design: Design) -> Iterator[str]:
@@ -23,8 +28,8 @@ def _design(design: Design) -> Iterator[str]:
         f"{len(design.drift)} windows, load {load}"
     )
     yield (
-        f"rolled back when more than 1 % of their messages exceed the concurrent control's P99 by "
-        f"{design.tolerance:.0%} (false alarm at most {design.alpha:.0%} over all looks)"
+        f"rolled back when more than {100 * design.above:g} % of their messages exceed the concurrent control's "
+        f"{name(design)} by {design.tolerance:.0%} (false alarm at most {design.alpha:.0%} over all looks)"
     )
 
 
@@ -40,7 +45,7 @@ def _size(design: Design, size: Size, messages: float) -> Iterator[str]:
     yield f"which are {windows:.1f} windows of this canary (messages of a connection count 1/{size.design_effect:.1f})"
 
 
-def _outcomes(outcomes: Sequence[Outcome]) -> Iterator[str]:
+def _outcomes(design: Design, outcomes: Sequence[Outcome]) -> Iterator[str]:
     yield f"{'of ' + str(outcomes[0].trials) + ' rollouts':<18}{'rolled back':>12}{'promoted':>10}{'undecided':>11}" + (
         f"{'after windows':>15}{'naive alarm':>13}"
     )
@@ -48,15 +53,17 @@ def _outcomes(outcomes: Sequence[Outcome]) -> Iterator[str]:
         after = f"{o.windows_to_roll_back:g}" if o.windows_to_roll_back is not None else "-"
         shares = f"{o.shares['rolled back']:>12.1%}{o.shares['promoted']:>10.1%}{o.shares['undecided']:>11.1%}"
         yield f"{ARMS[o.arm]:<18}{shares}{after:>15}{o.naive_alarms:>13.1%}"
-    yield "naive alarm: everything switched half way, and P99 after held against P99 before; the drift is in it"
+    what = name(design)
+    yield f"naive alarm: everything switched half way, and {what} after held against {what} before; the drift is in it"
 
 
-def _trial(trial: Trial) -> Iterator[str]:
+def _trial(design: Design, trial: Trial) -> Iterator[str]:
     yield f"one of them, {trial.verdict}"
-    heads = f"{'control P99, ms':>17}{'canary P99, ms':>16}{'late so far':>13}{'z':>7}{'limit':>7}"
+    control, canary = (f"{arm} {name(design)}, ms" for arm in ("control", "canary"))
+    heads = f"{control:>17}{canary:>16}{'late so far':>13}{'z':>7}{'limit':>7}"
     yield f"  {'window':>6}{'load':>6}{heads}"
     for look in trial.looks:
         yield (
-            f"  {look.window:>6}{look.load:>6.2f}{milliseconds(look.control_p99):>17}"
-            f"{milliseconds(look.canary_p99):>16}{look.late:>13.2%}{look.statistic:>7.2f}{look.limit:>7.2f}"
+            f"  {look.window:>6}{look.load:>6.2f}{milliseconds(look.control):>17}"
+            f"{milliseconds(look.canary):>16}{look.late:>13.2%}{look.statistic:>7.2f}{look.limit:>7.2f}"
         )

@@ -88,8 +88,8 @@ def test_there_is_nothing_to_find_in_an_improvement() -> None:
 
 def test_one_canary_is_never_surer_than_its_messages() -> None:
     """No late message in one connection is no proof; and nothing is divided by zero."""
-    assert standardised([0.0]) == pytest.approx(-0.01 / math.sqrt(0.01 * 0.99 / 1_000))
-    assert math.isfinite(standardised([0.02, 0.02, 0.02]))
+    assert standardised([0.0], 0.01) == pytest.approx(-0.01 / math.sqrt(0.01 * 0.99 / 1_000))
+    assert math.isfinite(standardised([0.02, 0.02, 0.02], 0.01))
 
 
 def test_the_load_goes_up_and_comes_back_in_few_steps() -> None:
@@ -134,3 +134,17 @@ def test_the_matrix_has_all_four_pairings(capsys) -> None:
 def test_mistakes_name_the_option(option: str, value: str, capsys) -> None:
     assert main(["canary", "telemetry", option, value]) == 2
     assert option in capsys.readouterr().err
+
+
+def test_another_percentile_allows_another_share() -> None:
+    """One message in fifty takes twenty times as long: P99 sees it, the median does not."""
+    usual = pool(10, seed=3)
+    rng = np.random.default_rng(4)
+    tailed = Pool(tuple(np.sort(c * np.where(rng.random(len(c)) < 0.02, 20, 1)) for c in usual.connections))
+    pools = {"A": {1.0: usual}, "B": {1.0: tailed}}
+    share = {
+        metric: outcome(pools, Design(1_000, 0.02, (1.0,) * 6, metric=metric), "B", 60, 7)[0].shares["rolled back"]
+        for metric in ("p50", "p99")
+    }
+    assert share["p99"] == 1
+    assert share["p50"] < 0.1
