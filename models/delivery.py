@@ -30,6 +30,8 @@ def deliver(e: Endpoint, peer: Endpoint, runnable: int, now: int, most: int) -> 
             release(e, peer)
     elif w.done - w.drained >= UNDRAINED:
         w.need = 1
+    if n and w.done == w.total:
+        w.need = 1  # that was the last: the driver sees whether the run is over
     return n
 
 

@@ -96,6 +96,30 @@ def without_negative_indices(ir: str) -> str:
     return FROM_THE_END.sub(r"  \g<chosen> = add nsw i64 \g<index>, 0\n", ir)
 
 
+DIVISION = re.compile(
+    r"  (?P<quotient>%\S+) = sdiv i64 (?P<n>%\S+), (?P<d>\d+)\n"
+    r"  (?P<rest>%\S+) = srem i64 (?P=n), (?P=d)\n"
+    r"  (?P<signs>%\S+) = xor i64 (?P=d), (?P=rest)\n"
+    r"  (?P<differ>%\S+) = icmp slt i64 (?P=signs), 0\n"
+)
+"""How Numba divides by a constant; it then takes one off the quotient if the signs differ and something is left."""
+ROUNDED_DOWN = r"""  \g<quotient>.sign = ashr i64 \g<n>, 63
+  \g<quotient>.n = xor i64 \g<n>, \g<quotient>.sign
+  \g<quotient>.q = udiv i64 \g<quotient>.n, \g<d>
+  \g<quotient> = xor i64 \g<quotient>.q, \g<quotient>.sign
+  \g<quotient>.whole = mul i64 \g<quotient>, \g<d>
+  \g<rest> = sub i64 \g<n>, \g<quotient>.whole
+  \g<signs> = xor i64 \g<d>, \g<rest>
+  \g<differ> = icmp slt i64 0, 0
+"""
+"""The same without a branch: ~(~n / d) is n / d rounded down for n < 0."""
+
+
+def with_floor_division(ir: str) -> str:
+    """Rules divide times by a thousand all the time."""
+    return DIVISION.sub(ROUNDED_DOWN, ir)
+
+
 RARE = (
     *("admission", "bbr", "closing", "give_up", "out_of_order", "prr", "qdisc", "recovery", "retransmit", "sack"),
     *("http2_application", "http2_consumer", "http2_credit", "http2_frames", "http2_reading", "http2_senders"),
@@ -103,10 +127,10 @@ RARE = (
 )
 """Modules that most messages of most runs do not meet: kept out of the way of the others."""
 CALLED = (
-    *("push", "push_pending", "put_packet", "receive", "reset_xmit_timer", "run_writer", "send_ack"),
+    *("push", "push_pending", "put_packet", "reset_xmit_timer", "run_writer", "send_ack"),
     *("send_window_probe", "write_xmit"),
 )
-"""Rules that are large and called from several places."""
+"""Functions that are large and called from several places."""
 
 
 def path(name: str) -> list[str]:
@@ -126,7 +150,7 @@ def inlining(name: str) -> str:
     Only speed depends on it, a tenth of it: left to itself, LLVM weighs a rule by its rare branches, too.
     """
     package, module, function = [*path(name), "", "", ""][:3]
-    if package != "models" or function in CALLED:
+    if package not in ("models", "sim") or function in CALLED:
         return "inlinehint"
     return "cold" if module in RARE else "alwaysinline"
 
@@ -134,7 +158,7 @@ def inlining(name: str) -> str:
 def translate(entry: Any) -> Any:
     """The LLVM module of `entry` and all it reaches, where only `entry` can be seen from outside, as `SYMBOL`."""
     compiled = numba.cfunc(signature(entry), **ENTRY_OPTIONS)(Twins().twin(entry))
-    module = llvm.parse_assembly(without_negative_indices(compiled.inspect_llvm()))
+    module = llvm.parse_assembly(with_floor_division(without_negative_indices(compiled.inspect_llvm())))
     for symbol in [*module.functions, *module.global_variables]:
         if not symbol.is_declaration:
             symbol.linkage = "internal"
