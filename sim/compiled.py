@@ -21,6 +21,7 @@ from importlib.metadata import version
 from importlib.util import find_spec
 from pathlib import Path as FilePath
 from pkgutil import iter_modules
+from tempfile import TemporaryDirectory
 from threading import Lock
 from typing import Any
 
@@ -144,8 +145,17 @@ _compiling = Lock()
 @cache
 def _entry() -> Entry:
     path = object_file()
-    if not path.exists():
+    if path.exists():
+        return load(path)
+    try:
         build(path)
+    except OSError as problem:
+        with TemporaryDirectory() as directory:
+            said = f"tinygram: {path.parent}: {problem.strerror}; what is compiled now is not kept (set TINYGRAM_CACHE)"
+            print(said, file=sys.stderr, flush=True)  # noqa: T201
+            path = FilePath(directory) / path.name
+            build(path)
+            return load(path)
     return load(path)
 
 

@@ -29,6 +29,32 @@ for text in (ir, translate.without_negative_indices(ir)):
 """
 
 
+DIVISIONS = """
+import ctypes
+import llvmlite.binding as llvm
+from sim import compiled, translate
+
+def divide(n: int, what: int) -> int:
+    if what == 0:
+        return n // 1000
+    return n % 1000 if what == 1 else n // 3
+
+found = []
+translate.with_floor_division = lambda ir, rewrite=translate.with_floor_division: (
+    found.extend(translate.DIVISION.findall(ir)), rewrite(ir))[1]
+module = translate.translate(divide)
+machine = compiled.target_machine()
+translate.optimise(module, machine)
+engine = llvm.create_mcjit_compiler(module, machine)
+engine.finalize_object()
+call = ctypes.CFUNCTYPE(*[ctypes.c_int64] * 3)(engine.get_function_address(compiled.SYMBOL))
+edges = [0, 1, 2, 3, 999, 1000, 1001, 1999, 123_456_789, 2**62, 2**63 - 1]
+for n in [*edges, *(-n for n in edges), -(2**63)]:
+    assert (call(n, 0), call(n, 1), call(n, 2)) == (n // 1000, n % 1000, n // 3), n
+print(len(found))
+"""
+
+
 @pytest.fixture
 def copy(tmp_path: Path) -> Path:
     for package in ("models", "sim"):
@@ -109,6 +135,28 @@ def test_this_numba_says_it_in_the_way_that_is_looked_for() -> None:
     before, after = map(int, said.split())
     assert before > 0
     assert after == 0
+
+
+def test_constants_divide_as_they_do_in_python_and_are_found() -> None:
+    environment = {**os.environ, **compiled.OPTIMISE_NOTHING, "PYTHONPATH": str(ROOT)}
+    command = [sys.executable, "-P", "-c", DIVISIONS]
+    assert int(subprocess.run(command, env=environment, capture_output=True, text=True, check=True).stdout) > 0
+
+
+def test_what_cannot_be_kept_is_compiled_for_this_process(tmp_path, monkeypatch, capsys) -> None:
+    (tmp_path / "file").touch()
+    made: list[Path] = []
+    monkeypatch.setattr(compiled, "object_file", lambda: tmp_path / "file" / "compiled" / "loop.o")
+    monkeypatch.setattr(compiled, "load", lambda path: path.read_text())
+
+    def run(command: list[str], **_: object) -> None:
+        made.append(Path(command[-1]))
+        made[-1].write_text("code")
+
+    monkeypatch.setattr(compiled.subprocess, "run", run)
+    assert compiled._entry.__wrapped__() == "code"
+    assert "set TINYGRAM_CACHE" in capsys.readouterr().err
+    assert not made[0].exists()
 
 
 def test_what_is_said_about_rules_is_said_of_rules_that_exist() -> None:
