@@ -222,15 +222,14 @@ def compressed_ack_timer(e: Endpoint, l: Link, now: int) -> None:
 def ack_on_read(e: Endpoint, l: Link, now: int, copied: int) -> None:
     """`__tcp_cleanup_rbuf()`: the application read `copied` bytes; does that owe the peer an ACK or a window?"""
     time_to_ack = 0
-    drained = e.rmem_alloc == 0
-    if e.ack_sched and e.classic_ack:
-        if copied > 0 and e.ack_read and e.ack_pushed and drained:
+    if e.ack_sched:
+        drained = copied > 0 and e.rmem_alloc == 0
+        if e.classic_ack:
+            if drained and e.ack_read and e.ack_pushed:
+                time_to_ack = 1
+        elif e.rcv_nxt - e.rcv_wup > e.rcv_mss:
             time_to_ack = 1
-    elif e.ack_sched:
-        pushed = e.ack_pushed2 or (e.ack_pushed and in_pingpong(e) == 0)
-        if e.rcv_nxt - e.rcv_wup > e.rcv_mss:
-            time_to_ack = 1
-        elif copied > 0 and pushed and drained:
+        elif drained and (e.ack_pushed2 or (e.ack_pushed and in_pingpong(e) == 0)):
             time_to_ack = 1
     if copied > 0 and time_to_ack == 0:
         window = tcp_receive_window(e)

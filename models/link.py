@@ -68,16 +68,14 @@ def processing_ns(l: Link, p: Packet) -> int:
     return l.rx_segment_ns + (p.len * l.rx_byte_ps // 1000 if l.rx_byte_ps else 0)
 
 
-def schedule_head(l: Link, now: int) -> None:
+def schedule_head(l: Link, p: Packet, now: int) -> None:
     """When the receiving host will have processed the packet at the head: packets are processed one by one."""
-    if l.len == 0:
-        l.next = INF
-        return
-    p = l.q[l.head]
     if p.drop:
+        l.work = 0
         l.next = p.due
     else:
-        l.next = max(now, max(p.due, l.rx_busy) + processing_ns(l, p))
+        l.work = processing_ns(l, p)
+        l.next = max(now, max(p.due, l.rx_busy) + l.work)
 
 
 def stalled_until(l: Link, due: int) -> int:
@@ -94,6 +92,7 @@ def travel(l: Link, p: Packet) -> None:
     p.jitter = 0
     p.spike = 0
     p.hit = 0
+    due = p.done + l.delay
     if l.random:
         d = l.draw[p.idx & (DRAWS - 1)]
         p.jitter = d.jitter
@@ -102,12 +101,10 @@ def travel(l: Link, p: Packet) -> None:
             p.hit = HIT_SPIKE
         if d.lost:
             p.drop = DROP_RANDOM
-            p.due = p.done + l.delay
+            p.due = max(due, l.last_due)  # its turn in the ring; it holds nobody
             l.lost += 1
-            if p.due < l.last_due:
-                p.due = l.last_due  # its turn in the ring; it holds nobody
             return
-    due = p.done + l.delay + p.jitter + p.spike
+        due += d.jitter + d.spike
     if l.nstalls:
         until = stalled_until(l, due)
         if until > due:
@@ -136,6 +133,25 @@ def next_slot(l: Link) -> int:
     return (l.head + l.len) & (PACKETS - 1)
 
 
+def overflows(l: Link, p: Packet, now: int) -> int:
+    """Does the FIFO, which other traffic may share and which may be limited, have no room for the packet?"""
+    if l.bg_gap:
+        background(l, now)
+    if l.limit == 0:
+        return 0
+    p.backlog = backlog_bytes(l, now)
+    return 1 if p.backlog + p.iplen > l.limit else 0
+
+
+def drop_at_tail(l: Link, p: Packet, now: int) -> None:
+    """The FIFO is full."""
+    p.drop = DROP_FULL
+    p.svc = now
+    p.done = now
+    p.due = max(now, l.last_due)
+    l.overflowed += 1
+
+
 def link_send(l: Link, p: Packet, now: int) -> None:
     """Offer the packet just written into `next_slot`; its stamps, fate and arrival are decided here."""
     p.idx = l.idx
@@ -145,47 +161,37 @@ def link_send(l: Link, p: Packet, now: int) -> None:
     l.idx += 1
     if l.random and l.drawn - l.idx < DRAWS // 4:
         l.need = 1
-    if l.rate:
-        if l.bg_gap:
-            background(l, now)
-        if l.limit:
-            p.backlog = backlog_bytes(l, now)
-        if l.limit and p.backlog + p.iplen > l.limit:
-            p.drop = DROP_FULL
-            p.svc = now
-            p.done = now
-            p.due = max(now, l.last_due)
-            l.overflowed += 1
-    if p.drop == 0:
+    if l.rate and (l.limit or l.bg_gap) and overflows(l, p, now):
+        drop_at_tail(l, p, now)
+    else:
         p.svc = max(now, l.free)
         p.done = p.svc + serialisation_ns(l, p.iplen)
         l.free = p.done
-        if l.rate and l.limit:
+        if l.limit and l.rate:
             enter_backlog(l, p.done, p.iplen)
         travel(l, p)
-        l.bytes += p.iplen
     l.len += 1
-    l.packets += 1
     if l.len == 1:
-        schedule_head(l, now)
+        schedule_head(l, p, now)
     elif l.len >= PACKETS:
         l.err = ERR_PACKETS
 
 
 def link_pop(l: Link, now: int) -> None:
     """The packet at the head has been processed: on to the next one."""
-    p = l.q[l.head]
-    if p.drop == 0:
-        l.rx_busy = max(l.rx_busy, l.backlogged if l.backlogged else now)
-        l.rx_ns += processing_ns(l, p)
+    l.rx_ns += l.work
     l.backlogged = 0
     l.warmed = 0
     l.head = (l.head + 1) & (PACKETS - 1)
     l.len -= 1
-    schedule_head(l, now)
+    if l.len:
+        schedule_head(l, l.q[l.head], now)
+    else:
+        l.next = INF
 
 
 def to_backlog(l: Link, now: int, until: int) -> None:
     """A read() owns the socket: the packet waits on its backlog, the core that receives packets goes on."""
-    l.backlogged = now
+    l.backlogged = 1
+    l.rx_busy = now
     l.next = until

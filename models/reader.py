@@ -91,7 +91,6 @@ def read(e: Endpoint, l: Link, peer: Endpoint, now: int) -> None:
         r.waiting = 1
         return
     r.reads += 1
-    r.bytes += n
     ack_on_read(e, l, now, n)
     release_socket(e, l, now)
     if r.quickack:

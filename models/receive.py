@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from models.ack import tcp_ack
 from models.closing import fin_received
-from models.constants import ERR_READS, FIN_FLAG, FREED_ACK
+from models.constants import FIN_FLAG, FREED_ACK
 from models.delayed_ack import ack_check, data_received, enter_quickack_mode, measure_rcv_mss
 from models.ledger import arrivals, in_order
 from models.out_of_order import dsack_set, queue_out_of_order, sack_remove, take_in_order
@@ -19,7 +19,7 @@ from models.reader import data_ready
 from models.receive_queue import received_truesize, tcp_queue_rcv, tcp_try_rmem_schedule
 from models.receive_window import tcp_grow_window, tcp_rcv_rtt_measure_ts, tcp_rcvbuf_grow, tcp_receive_window
 from models.sndbuf import check_space
-from models.state import READS, Endpoint, Link, Packet
+from models.state import Endpoint, Link, Packet
 from models.transmit import send_ack
 
 NOTHING_NEW = 0
@@ -36,9 +36,6 @@ def in_sequence(e: Endpoint, p: Packet, now: int) -> int:
         e.ack_sched = 1
         if e.rq_len:
             return 0
-    if e.rq_len >= READS - 1:
-        e.err = ERR_READS
-        return 0
     end = p.seq + p.len
     truesize = received_truesize(e, p.iplen)
     tcp_queue_rcv(e, start, end, p.iplen, truesize)
@@ -110,18 +107,23 @@ def data_snd_check(e: Endpoint, l: Link, now: int) -> None:
     check_space(e, now)
 
 
+def predicted(e: Endpoint, p: Packet, wnd: int) -> int:
+    """Header prediction: a pure ACK without surprises, on a connection without holes, is not answered."""
+    return 1 if p.wnd == wnd and p.nsack == 0 and p.seq == e.rcv_nxt and e.ooo_len == 0 else 0
+
+
 def receive(e: Endpoint, l: Link, peer: Endpoint, way: Link, p: Packet, now: int) -> None:
     """Process packet `p`, which `way` brought from `peer`; `l` carries what e sends in return."""
-    if unacceptable(e, p):
+    if p.seq != e.rcv_nxt and unacceptable(e, p):
         duplicate(e, l, p, now)
         return
     if p.ack > e.snd_nxt:
         return  # it acknowledges what was never sent
-    predicted = p.seq == e.rcv_nxt and p.wnd == e.snd_wnd and e.ooo_len == 0 and p.nsack == 0
+    wnd = e.snd_wnd
     if p.seq <= e.last_ack_sent:
         e.ts_recent = p.tsval
     e.last_tsecr = p.tsecr
-    if p.ack != e.snd_una or p.len == 0 or p.nsack or p.wnd != e.snd_wnd:
+    if p.len == 0 or p.ack != e.snd_una or p.wnd != wnd or p.nsack:
         tcp_ack(e, l, now, p)
     kind = NOTHING_NEW
     fin = p.flags & FIN_FLAG
@@ -137,7 +139,7 @@ def receive(e: Endpoint, l: Link, peer: Endpoint, way: Link, p: Packet, now: int
     if fin and fin_received(e, p):
         out_of_window(e)
     data_snd_check(e, l, now)
-    if e.ack_sched and (p.len or fin or not predicted):
+    if e.ack_sched and (p.len or fin or not predicted(e, p, wnd)):
         ack_check(e, l, now)
     if kind == IN_SEQUENCE:
         data_ready(e, way, now)

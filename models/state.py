@@ -225,8 +225,9 @@ class Link(Record):
     rx_byte_ps: int
     rx_busy: int
     rx_wake_ns: int  # waking a sleeping reader takes that core so long
-    backlogged: int  # when the packet at the head was put on the socket's backlog; 0 = it was not
+    backlogged: int  # 1: the packet at the head has been put on the socket's backlog
     warmed: int  # 1: the packet at the head has paid for the host's having been idle
+    work: int  # what the packet at the head takes of it, ns
     rx_ns: int  # work done so far
     idx: int  # packets offered so far
     free: int  # serialiser idle from
@@ -237,10 +238,8 @@ class Link(Record):
     bg_size: int
     bg_next: int
     # counters
-    packets: int
     lost: int
     overflowed: int
-    bytes: int
     # what the FIFO still holds, for its byte limit
     dep: Annotated[list[Range], PACKETS]  # start = done time, end = bytes
     dep_head: int
@@ -616,7 +615,6 @@ class Reader(Record):
     lowat: int  # SO_RCVLOWAT
     quickack: int  # TCP_QUICKACK set after every read: 0 no, 1 on, 2 off
     reads: int
-    bytes: int
 
 
 class Host(Record):

@@ -212,8 +212,7 @@ class Bench:
 
     def next_deadline(self) -> int:
         """When the endpoint will do something by itself, ns; INF: never."""
-        loop.next_event(self.path)
-        return self.path.next_at
+        return loop.next_event(self.path)
 
     def advance(self, until: int) -> list[Sent]:
         """`run`, then wait until `until`; returns what was sent and not yet taken."""
@@ -230,20 +229,16 @@ class Bench:
 
     def run(self, until: int) -> None:
         """Let everything happen that is due up to and including `until`."""
-        s = self.path
-        while True:
-            kind = loop.next_event(s)
-            if kind == loop.NOTHING or s.next_at > until:
-                return
-            self._fire(kind)
+        while (at := loop.next_event(self.path)) < INF and at <= until:
+            self._fire()
 
-    def _fire(self, kind: int) -> None:
+    def _fire(self) -> None:
         e = self.e
         searching = e.nospace
         before = e.copied_seq
-        loop.fire(self.path, kind)
+        loop.fire(self.path)
         self._settle(searching)
-        if kind == loop.READ and e.copied_seq > before:
+        if self.path.kind == loop.READ and e.copied_seq > before:
             self._read_returned(e.copied_seq - before)
 
     def _settle(self, searching: int) -> None:
@@ -331,8 +326,8 @@ class Bench:
         p.iplen = HEADERS + self.e.timestamps * TIMESTAMPS + length + (4 + 8 * len(blocks) if blocks else 0)
         link_send(s.ba, p, at)
         if s.ba.next <= at:
-            kind = loop.next_event(s)
-            self._fire(kind)
+            loop.next_event(s)
+            self._fire()
 
     # ---- the application's side
 

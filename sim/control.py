@@ -92,7 +92,7 @@ class Control:
     def tick(self) -> None:
         """The loop has come to `tick_at`: first the settings that are due, then the policy."""
         s = self.s
-        nothing_left = loop.next_event(s) == loop.NOTHING
+        nothing_left = loop.next_event(s) >= INF
         now = s.now = s.tick_at
         while self.under_way and self.under_way[0][0] <= now:
             self.under_way.popleft()[1](now)

@@ -39,7 +39,6 @@ READ = 12
 FLUSH = 14
 WRITE = 16
 APP = 18
-NOTHING = 20
 
 
 def note_deadline(e: Endpoint) -> None:
@@ -50,7 +49,7 @@ def note_deadline(e: Endpoint) -> None:
 
 
 def kind_at(e: Endpoint, t: int) -> int:
-    """Which of e's deadlines is at `t`: the first in the order of ties."""
+    """Which of e's deadlines is at `t`, where one is: the first in the order of ties."""
     if e.qd.next == t:
         return QDISC
     if e.timer_at == t:
@@ -65,26 +64,13 @@ def kind_at(e: Endpoint, t: int) -> int:
         return READ
     if e.w.flush_at == t:
         return FLUSH
-    if e.w.write_at == t:
-        return WRITE
-    return APP if e.w.app_at == t else NOTHING
+    return WRITE if e.w.write_at == t else APP
 
 
 def earliest(s: Path) -> int:
-    """The kind of the earliest event, given each end's; `s.next_at` becomes its time. Odd kinds are the server's."""
-    t = min(min(s.ab.next, s.ba.next), min(s.a.next_at, s.b.next_at))
-    s.next_at = t
-    if t >= INF:
-        return NOTHING
-    if s.ab.next == t:
-        return ARRIVAL
-    if s.ba.next == t:
-        return ARRIVAL + 1
-    if s.b.next_at > t:
-        return kind_at(s.a, t)
-    if s.a.next_at > t:
-        return kind_at(s.b, t) + 1
-    return min(kind_at(s.a, t), kind_at(s.b, t) + 1)
+    """When the next event happens, given each end's earliest deadline; INF: never."""
+    s.next_at = min(min(s.ab.next, s.ba.next), min(s.a.next_at, s.b.next_at))
+    return s.next_at
 
 
 def next_event(s: Path) -> int:
@@ -104,10 +90,13 @@ def arrive(e: Endpoint, out: Link, peer: Endpoint, way: Link, now: int) -> None:
                 way.warmed = 1
                 way.next = now + extra
                 return
-        if e.r.locked_from < now < e.r.at < INF:
-            to_backlog(way, now, e.r.at)
-            return
-        e.owned = 1 if e.r.locked_from < now and now == e.r.at else 0
+        if e.r.at < INF and e.r.locked_from < now:  # a read() owns the socket
+            if now < e.r.at:
+                to_backlog(way, now, e.r.at)
+                return
+            e.owned = 1
+        if way.backlogged == 0:
+            way.rx_busy = now
         receive(e, out, peer, way, p, now)
         e.owned = 0
         e.host.active_at = now
@@ -123,11 +112,9 @@ def transmit_completed(e: Endpoint, l: Link, now: int) -> None:
         check_space(e, now)
 
 
-def fire_at(e: Endpoint, out: Link, peer: Endpoint, way: Link, now: int, k: int) -> None:
-    """Let event k (an even kind) happen at endpoint e; `out` carries its packets, `way` brings its peer's."""
-    if k == ARRIVAL:
-        arrive(e, out, peer, way, now)
-    elif k == READ:
+def act(e: Endpoint, out: Link, peer: Endpoint, now: int, k: int) -> None:
+    """Let e's own event k happen; `out` carries its packets."""
+    if k == READ:
         read(e, out, peer, now)
     elif k == WRITE:
         write_event(e, out, now)
@@ -152,14 +139,19 @@ def fire_at(e: Endpoint, out: Link, peer: Endpoint, way: Link, now: int, k: int)
         flush_timer(e, out, now)
 
 
-def at_server(k: int) -> int:
-    """Does event k happen at the server? Its packets arrive from the client's side."""
-    return 1 if k == ARRIVAL or (k & 1 and k != ARRIVAL + 1) else 0
+def happen(s: Path, side: int, e: Endpoint, out: Link, peer: Endpoint, way: Link, now: int) -> int:
+    """The event at e and what follows from it at once: who wakes, which deadline is next, who is to blame for waits.
 
-
-def happen(e: Endpoint, out: Link, peer: Endpoint, way: Link, now: int, k: int) -> None:
-    """Event k at e and what follows from it at once: who wakes, which deadline is next, who is to blame for waits."""
-    fire_at(e, out, peer, way, now, k)
+    `way` brings its peer's packets. Returns whether a rule has something to tell the driver: a limit, a need for draws,
+    that the last message has been read.
+    """
+    if way.next == now:
+        s.kind = ARRIVAL + side
+        arrive(e, out, peer, way, now)
+    else:
+        k = kind_at(e, now)
+        s.kind = k + side
+        act(e, out, peer, now, k)
     if e.wake:
         wake_writer(e, now)
     note_deadline(e)
@@ -167,23 +159,31 @@ def happen(e: Endpoint, out: Link, peer: Endpoint, way: Link, now: int, k: int) 
         blame(e, peer, now)
     if peer.sq_head:
         blame(peer, e, now)
+    return e.err | out.err | e.w.need | peer.w.need | out.need
 
 
-def fire(s: Path, k: int) -> None:
-    """Let event k happen now. Each end has its own copy of the compiled rules, where its fields are at known places."""
+def at_server(s: Path, now: int) -> int:
+    """Which end comes first in the order of ties, of those with something to do now?"""
+    if s.ab.next == now:
+        return 1
+    if s.ba.next == now or s.b.next_at > now:
+        return 0
+    if s.a.next_at > now:
+        return 1
+    return 1 if kind_at(s.b, now) < kind_at(s.a, now) else 0
+
+
+def fire(s: Path) -> int:
+    """Let the next event happen; nonzero: the driver is to look. Odd kinds are the server's.
+
+    Each end has its own copy of the compiled rules, where its fields are at known places.
+    """
     now = s.next_at
     s.now = now
     s.events += 1
-    s.kind = k
-    if at_server(k):
-        happen(s.b, s.ba, s.a, s.ab, now, k & -2)
-    else:
-        happen(s.a, s.ab, s.b, s.ba, now, k & -2)
-
-
-def called(s: Path) -> int:
-    """Has a rule something to tell the driver: a limit, a need for draws, that the last message has been read?"""
-    return s.a.err | s.b.err | s.ab.err | s.ba.err | s.a.w.need | s.b.w.need | s.ab.need | s.ba.need
+    if at_server(s, now):
+        return happen(s, 1, s.b, s.ba, s.a, s.ab, now)
+    return happen(s, 0, s.a, s.ab, s.b, s.ba, now)
 
 
 def pause_at(s: Path) -> int:
@@ -191,8 +191,8 @@ def pause_at(s: Path) -> int:
     return min(min(s.tick_at, s.until) + 1, min(s.drawn_until, INF))
 
 
-def status(s: Path, k: int) -> int:
-    """Why the loop cannot take event k now: DONE, REFILL, LIMIT, TICK, or -1 when it can.
+def status(s: Path) -> int:
+    """Why the loop cannot take the next event now: DONE, REFILL, LIMIT, TICK, or -1 when it can.
 
     A control tick is due when all that happens up to its time has happened. Nothing happens before all arrivals up to
     then have been drawn.
@@ -205,7 +205,7 @@ def status(s: Path, k: int) -> int:
         return REFILL
     if s.next_at > s.tick_at:
         return REFILL if s.tick_at >= s.drawn_until else TICK
-    if k == NOTHING or s.next_at > s.until:
+    if s.next_at >= INF or s.next_at > s.until:
         return DONE
     return REFILL if s.next_at >= s.drawn_until else -1
 
@@ -217,14 +217,14 @@ def finished(s: Path) -> int:
 
 def run(s: Path, budget: int) -> int:
     """Take events until something needs the driver; returns DONE, BUDGET, REFILL, LIMIT or TICK."""
-    k = next_event(s)
-    why = status(s, k)
     pause = pause_at(s)
+    next_at = next_event(s)
+    look = 1
     for _ in range(budget):
-        if s.next_at >= pause or called(s):
-            why = status(s, k)
-        if why >= 0:
-            return why
-        fire(s, k)
-        k = earliest(s)
+        if look or next_at >= pause:
+            why = status(s)
+            if why >= 0:
+                return why
+        look = fire(s)
+        next_at = earliest(s)
     return BUDGET

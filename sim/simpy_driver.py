@@ -52,8 +52,8 @@ class Model:
         """Sleep until the earliest deadline, fire it, repeat."""
         s, engine = self.path, self.engine
         while True:
-            kind = loop.next_event(s)
-            status = loop.status(s, kind)
+            loop.next_event(s)
+            status = loop.status(s)
             engine.check(status)
             if status == loop.REFILL:
                 engine.refill()
@@ -68,7 +68,7 @@ class Model:
                 if self.watch:
                     self.watch.tick()
             else:
-                loop.fire(s, kind)
+                loop.fire(s)
                 if self.watch:
                     self.watch.note()
 

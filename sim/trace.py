@@ -30,10 +30,7 @@ EVENTS = {
 
 def event_name(kind: int) -> tuple[str, str]:
     """(host, what) of an event kind."""
-    host = "server" if kind & 1 else "client"
-    if kind <= loop.ARRIVAL + 1:
-        host = "client" if kind & 1 else "server"
-    return host, EVENTS[kind & ~1]
+    return "server" if kind & 1 else "client", EVENTS[kind & ~1]
 
 
 @dataclass
