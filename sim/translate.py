@@ -97,12 +97,18 @@ def without_negative_indices(ir: str) -> str:
 
 
 DIVISION = re.compile(
-    r"  (?P<quotient>%\S+) = sdiv i64 (?P<n>%\S+), (?P<d>\d+)\n"
+    r"  (?P<quotient>%\S+) = sdiv i64 (?P<n>%\S+), (?P<d>[%.\w]+)\n"
     r"  (?P<rest>%\S+) = srem i64 (?P=n), (?P=d)\n"
     r"  (?P<signs>%\S+) = xor i64 (?P=d), (?P=rest)\n"
     r"  (?P<differ>%\S+) = icmp slt i64 (?P=signs), 0\n"
 )
-"""How Numba divides by a constant; it then takes one off the quotient if the signs differ and something is left."""
+"""How Numba divides; it then takes one off the quotient if the signs differ and something is left."""
+OVERFLOW = re.compile(
+    r"  (?P<least>%\S+) = icmp eq i64 %\S+, -9223372036854775808\n"
+    r"  (?P<minus>%\S+) = icmp eq i64 \S+, -1\n"
+    r"  (?P<both>%\S+) = and i1 (?P=least), (?P=minus)\n"
+)
+"""What it asks before: is it the one quotient that does not fit?"""
 ROUNDED_DOWN = r"""  \g<quotient>.sign = ashr i64 \g<n>, 63
   \g<quotient>.n = xor i64 \g<n>, \g<quotient>.sign
   \g<quotient>.q = udiv i64 \g<quotient>.n, \g<d>
@@ -112,12 +118,12 @@ ROUNDED_DOWN = r"""  \g<quotient>.sign = ashr i64 \g<n>, 63
   \g<signs> = xor i64 \g<d>, \g<rest>
   \g<differ> = icmp slt i64 0, 0
 """
-"""The same without a branch: ~(~n / d) is n / d rounded down for n < 0."""
+"""The same without a branch, for d > 0: ~(~n / d) is n / d rounded down for n < 0."""
 
 
 def with_floor_division(ir: str) -> str:
-    """Rules divide times by a thousand all the time."""
-    return DIVISION.sub(ROUNDED_DOWN, ir)
+    """Rules divide times by a thousand or by a tick all the time, and by nothing negative."""
+    return OVERFLOW.sub(r"  \g<both> = add i1 false, false\n", DIVISION.sub(ROUNDED_DOWN, ir))
 
 
 RARE = (
