@@ -41,7 +41,7 @@ from models.inflight import packets_in_flight
 from models.output import window_end
 from models.prr import cwnd_reduction
 from models.rack import rack_advance, rack_update_reo_wnd
-from models.rate import rate_gen, rate_skb_delivered, rate_start
+from models.rate import rate_gen, rate_skb_delivered
 from models.rearm import clear_xmit_timer, probe0_when, rearm_rto, reset_xmit_timer
 from models.recovery import fastretrans_alert, xmit_recovery
 from models.rtt import ack_update_rtt, us_since
@@ -49,7 +49,7 @@ from models.sack import check_sack_reordering, highest_sack_seq, sacktag_write_q
 from models.slow_start import slow_start_after_idle
 from models.state import Endpoint, Link, Packet
 from models.timers import jiffies
-from models.tlp import process_tlp_ack, schedule_loss_probe
+from models.tlp import may_probe, process_tlp_ack, schedule_loss_probe
 from models.undo import spurious_retrans
 
 # ---- the window -------------------------------------------------------------------------------------------------
@@ -98,14 +98,15 @@ def count_acked(e: Endpoint, now: int, i: int, start: int, pcount: int) -> None:
     """`pcount` segments of skb `i`, which began at `start`, were acknowledged."""
     k = e.skb[i]
     sacked = k.sacked
+    sent = k.sent // 1000
     if sacked & EVER_OR_NOW_RETRANS:
         if sacked & RETRANS:
             e.retrans_out -= pcount
         e.ack_flag |= FLAG_RETRANS_DATA_ACKED
     elif sacked & SACKED == 0:
-        e.ack_last = k.sent
+        e.ack_last = sent
         if e.ack_first < 0:
-            e.ack_first = k.sent
+            e.ack_first = sent
         e.ack_reord = min(e.ack_reord, start)
         if k.end <= e.high_seq:
             e.ack_flag |= FLAG_ORIG_SACK_ACKED
@@ -113,12 +114,12 @@ def count_acked(e: Endpoint, now: int, i: int, start: int, pcount: int) -> None:
         e.sacked_out -= pcount
     else:
         e.delivered += pcount
-        if spurious_retrans(e, i) == 0:
-            rack_advance(e, now, sacked, k.end, k.sent)
+        if sacked & EVER_OR_NOW_RETRANS == 0 or spurious_retrans(e, i) == 0:
+            rack_advance(e, now, sacked, k.end, sent)
     if sacked & LOST:
         e.lost_out -= pcount
     e.packets_out -= pcount
-    rate_skb_delivered(e, i)
+    rate_skb_delivered(e, i, sent)
     e.ack_flag |= FLAG_DATA_ACKED
 
 
@@ -148,9 +149,9 @@ def take_acked(e: Endpoint, now: int) -> int:
 
 def maybe_delayed(e: Endpoint, acked: int, prior_head: int, prior_sacked: int, prior_una: int) -> int:
     """Does this look like a delayed ACK: a lone small segment that had the path to itself?"""
-    lone = acked == 1 and prior_sacked == 0 and e.rs_prior_delivered + 1 == e.delivered
-    whole = prior_head != e.rtx_head
-    return 1 if lone and whole and e.snd_una - prior_una < e.mss else 0
+    if acked != 1 or prior_sacked or e.rs_prior_delivered + 1 != e.delivered:
+        return 0
+    return 1 if prior_head != e.rtx_head and e.snd_una - prior_una < e.mss else 0
 
 
 def clean_rtx_queue(e: Endpoint, now: int, prior_fack: int, prior_una: int) -> None:
@@ -162,17 +163,18 @@ def clean_rtx_queue(e: Endpoint, now: int, prior_fack: int, prior_una: int) -> N
     head = e.rtx_head
     if head and e.skb[head].sacked & SACKED:
         e.ack_flag |= FLAG_SACK_RENEGING
+    us = now // 1000
     seq_rtt = -1
     sack_rtt = -1
     ca_rtt = -1
     if e.ack_first >= 0 and e.ack_flag & FLAG_RETRANS_DATA_ACKED == 0:
-        seq_rtt = us_since(now, e.ack_first)
-        ca_rtt = us_since(now, e.ack_last) if e.ack_last != e.ack_first else seq_rtt
+        seq_rtt = max(us - e.ack_first, 0)
+        ca_rtt = max(us - e.ack_last, 0)
         if maybe_delayed(e, acked, prior_head, prior_sacked, prior_una):
             e.ack_flag |= FLAG_ACK_MAYBE_DELAYED
     if e.sack_first >= 0:
-        sack_rtt = us_since(now, e.sack_first)
-        ca_rtt = us_since(now, e.sack_last)
+        sack_rtt = max(us - e.sack_first, 0)
+        ca_rtt = max(us - e.sack_last, 0)
     sampled = ack_update_rtt(e, now, e.ack_flag, seq_rtt, sack_rtt, ca_rtt)
     if acked:
         e.ack_flag |= FLAG_SET_XMIT_TIMER
@@ -219,7 +221,9 @@ def cong_control(e: Endpoint, now: int, ack: int, delivered: int) -> None:
 
 def set_xmit_timer(e: Endpoint, now: int) -> None:
     """Progress: a loss probe if one may be sent, else the RTO."""
-    if schedule_loss_probe(e, now, 1) == 0:
+    if e.packets_out and may_probe(e):
+        schedule_loss_probe(e, now, e.rto)
+    else:
         rearm_rto(e, now)
 
 
@@ -228,13 +232,12 @@ def set_xmit_timer(e: Endpoint, now: int) -> None:
 
 def begin_ack(e: Endpoint, p: Packet) -> None:
     """Forget the previous ACK."""
-    e.last_tsecr = p.tsecr
     e.ack_flag = FLAG_DATA if p.len else 0
     e.ack_rexmit = REXMIT_NONE
     e.ack_first = -1
     e.sack_first = -1
     e.sack_delivered = 0
-    rate_start(e)
+    e.rs_prior_delivered = 0
 
 
 def sacktag(e: Endpoint, now: int, p: Packet, prior_una: int) -> None:
@@ -249,7 +252,8 @@ def old_ack(e: Endpoint, l: Link, now: int, p: Packet) -> None:
         return
     sacktag(e, now, p, prior_una)
     fastretrans_alert(e, now, prior_una, 0)
-    xmit_recovery(e, l, now)
+    if e.ack_rexmit:
+        xmit_recovery(e, l, now)
 
 
 def ack_of_nothing(e: Endpoint, now: int, ack: int, prior_una: int) -> None:
@@ -269,38 +273,40 @@ def tcp_ack(e: Endpoint, l: Link, now: int, p: Packet) -> None:
     """
     begin_ack(e, p)
     prior_una = e.snd_una
-    if p.ack < prior_una:
+    ack = p.ack
+    if ack < prior_una:
         old_ack(e, l, now, p)
         return
-    if p.ack > e.snd_nxt:
+    if ack > e.snd_nxt:
         return
     prior_packets = e.packets_out
     prior_delivered = e.delivered
     prior_lost = e.lost
     was_reneging = e.is_sack_reneg
     prior_fack = highest_sack_seq(e)
-    e.rs_prior_in_flight = packets_in_flight(e)
-    if p.ack > prior_una:
+    if cc_has_control(e):
+        e.rs_prior_in_flight = packets_in_flight(e)
+    if ack > prior_una:
         e.ack_flag |= FLAG_SND_UNA_ADVANCED
         e.retransmits = 0
-    ack_update_window(e, now, p.ack, p.seq, p.wnd)
+    ack_update_window(e, now, ack, p.seq, p.wnd)
     if p.nsack:
         sacktag(e, now, p, prior_una)
         e.delivered += e.sack_delivered
     e.probes_out = 0
     if prior_packets == 0:
-        ack_of_nothing(e, now, p.ack, prior_una)
+        ack_of_nothing(e, now, ack, prior_una)
         return
     clean_rtx_queue(e, now, prior_fack, prior_una)
     rack_update_reo_wnd(e)
     if e.tlp_high_seq:
-        process_tlp_ack(e, now, p.ack, e.ack_flag)
+        process_tlp_ack(e, now, ack, e.ack_flag)
     if is_dubious(e):
         fastretrans_alert(e, now, prior_una, is_dupack(e))
     if e.ack_flag & FLAG_SET_XMIT_TIMER:
         set_xmit_timer(e, now)
     delivered = e.delivered - prior_delivered
-    e.rs_is_ack_delayed = 1 if e.ack_flag & FLAG_ACK_MAYBE_DELAYED else 0
     rate_gen(e, now, delivered, e.lost - prior_lost, was_reneging)
-    cong_control(e, now, p.ack, delivered)
-    xmit_recovery(e, l, now)
+    cong_control(e, now, ack, delivered)
+    if e.ack_rexmit:
+        xmit_recovery(e, l, now)

@@ -10,7 +10,16 @@ Cardwell, Cheng, Gunn, Yeganeh, Jacobson: BBR: Congestion-Based Congestion Contr
 
 from __future__ import annotations
 
-from models.constants import CA_LOSS, CA_OPEN, CA_RECOVERY, EVENT_TX_START, INFINITE_SSTHRESH, INITIAL_WINDOW, NO_RTT
+from models.constants import (
+    CA_LOSS,
+    CA_OPEN,
+    CA_RECOVERY,
+    EVENT_TX_START,
+    FLAG_ACK_MAYBE_DELAYED,
+    INFINITE_SSTHRESH,
+    INITIAL_WINDOW,
+    NO_RTT,
+)
 from models.inflight import packets_in_flight
 from models.state import Bbr, Endpoint
 from models.timers import jiffies, timestamp, usecs_to_jiffies
@@ -316,7 +325,7 @@ def _update_min_rtt(e: Endpoint, now: int) -> None:
     b = e.bbr
     j = jiffies(e.host, now)
     expired = j > b.min_rtt_stamp + usecs_to_jiffies(e.host, MIN_RTT_WINDOW)
-    if e.rs_rtt >= 0 and (e.rs_rtt < b.min_rtt_us or (expired and e.rs_is_ack_delayed == 0)):
+    if e.rs_rtt >= 0 and (e.rs_rtt < b.min_rtt_us or (expired and e.ack_flag & FLAG_ACK_MAYBE_DELAYED == 0)):
         b.min_rtt_us = e.rs_rtt
         b.min_rtt_stamp = j
     if expired and b.idle_restart == 0 and b.mode != PROBE_RTT:

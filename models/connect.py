@@ -48,7 +48,8 @@ def one_way(l: Link, length: int, work: int) -> int:
 
 
 def established(e: Endpoint, now: int, rtt_us: int) -> None:
-    """Socket state at the end of the handshake, at `now`."""
+    """Socket state at the end of the handshake, at `now`, which may be before time 0."""
+    e.host.tick_to = now
     set_delack_limits(e)
     e.cwnd = e.initcwnd
     e.cwnd_clamp = INFINITE_SSTHRESH
@@ -61,7 +62,7 @@ def established(e: Endpoint, now: int, rtt_us: int) -> None:
     e.lrcvtime = jiffies(e.host, now)
     e.delivered = 1
     e.delivered_at = now
-    e.first_tx = now
+    e.first_tx = now // 1000
     e.wstamp = now
     rtt_init(e, now)
     rtt_handshake(e, now, rtt_us)

@@ -20,7 +20,6 @@ CUBE_FACTOR = (1 << CURVE_SHIFT) // RTT_SCALE
 FRIENDLY_SCALE = 8 * (BETA_SCALE + BETA) // 3 // (BETA_SCALE - BETA)  # beta_scale
 FARTHEST = 282_000  # 275 s: the cube of more leaves 63 bits, and the window would have outgrown any network before
 U32 = 0xFFFFFFFF
-NANOSECONDS = 1_000_000_000
 
 HYSTART_LOW_WINDOW = 16
 HYSTART_MIN_SAMPLES = 8
@@ -129,7 +128,7 @@ def _update(e: Endpoint, now: int, acked: int) -> None:
     """
     c = e.cubic
     j = jiffies(e.host, now)
-    hz = NANOSECONDS // e.host.tick
+    hz = e.host_hz
     c.ack_cnt += acked
     if c.last_cwnd == e.cwnd and j - c.last_time <= hz // 32:
         return
@@ -191,7 +190,7 @@ def cubic_acked(e: Endpoint, now: int, rtt_us: int) -> None:
     c = e.cubic
     if rtt_us < 0:
         return
-    if c.epoch_start and jiffies(e.host, now) - c.epoch_start < NANOSECONDS // e.host.tick:
+    if c.epoch_start and jiffies(e.host, now) - c.epoch_start < e.host_hz:
         return
     delay = max(rtt_us, 1)
     if c.delay_min == 0 or c.delay_min > delay:

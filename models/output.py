@@ -24,7 +24,7 @@ from models.constants import (
 from models.fragment import fragment, payload, set_tso_segs
 from models.inflight import packets_in_flight
 from models.nagle import holds_partial, minshall_update, nagle_holds
-from models.rearm import probe0_timer, rearm_rto
+from models.rearm import probe0_timer, rearm_rto, rto_left
 from models.skbuff import rtx_append, skb_free, sq_unlink
 from models.slow_start import cwnd_validate
 from models.sndbuf import check_space
@@ -263,8 +263,8 @@ def write_xmit(e: Endpoint, l: Link, now: int, nonagle: int, push_one: int, caus
     if sent:
         if e.ca_state == CA_CWR or e.ca_state == CA_RECOVERY:
             e.prr_out += sent
-        if push_one != 2:
-            schedule_loss_probe(e, now, 0)
+        if probing:
+            schedule_loss_probe(e, now, rto_left(e, now))
         return 0
     return 1 if e.packets_out == 0 and e.sq_head else 0
 

@@ -77,7 +77,7 @@ def rack_detect_loss(e: Endpoint, now: int) -> int:
         k = e.skb[i]
         following = k.tnext
         if k.sacked & LOST == 0 or k.sacked & RETRANS:
-            if sent_after(e.rack_mstamp, k.sent, e.rack_end_seq, k.end) == 0:
+            if sent_after(e.rack_mstamp, k.sent // 1000, e.rack_end_seq, k.end) == 0:
                 break
             remaining = rack_skb_timeout(e, now, i, wnd)
             if remaining <= 0:
@@ -102,12 +102,12 @@ def rack_mark_lost(e: Endpoint, now: int) -> int:
 
 
 def rack_advance(e: Endpoint, now: int, sacked: int, end: int, sent: int) -> None:
-    """An skb was (S)ACKed: the one sent last so far sets the pace.
+    """An skb sent at `sent` (us) was (S)ACKed: the one sent last so far sets the pace.
 
     One that was retransmitted and came back faster than the minimum RTT proves nothing: the original did that.
     """
-    rtt = us_since(now, sent)
-    if rtt < e.min_rtt_v0 and sacked & EVER_OR_NOW_RETRANS:
+    rtt = max(now // 1000 - sent, 0)
+    if sacked & EVER_OR_NOW_RETRANS and rtt < e.min_rtt_v0:
         return
     e.rack_advanced = 1
     e.rack_rtt = rtt
@@ -118,6 +118,8 @@ def rack_advance(e: Endpoint, now: int, sacked: int, end: int, sent: int) -> Non
 
 def rack_update_reo_wnd(e: Endpoint) -> None:
     """Widen the reordering window by one step when DSACKs showed it too small, at most once a round trip."""
+    if e.dsack_seen == 0 and e.reo_wnd_steps == 1:
+        return
     if e.recovery & STATIC_REO_WND or e.rs_prior_delivered == 0:
         return
     if e.rs_prior_delivered < e.rack_last_delivered:

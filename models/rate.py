@@ -10,7 +10,7 @@ Linux: tcp_rate.c. draft-cheng-iccrg-delivery-rate-estimation.
 
 from __future__ import annotations
 
-from models.constants import EVER_OR_NOW_RETRANS, SACKED
+from models.constants import SACKED
 from models.inflight import packets_in_flight
 from models.rtt import us_since
 from models.state import Endpoint
@@ -19,58 +19,42 @@ SMALLEST_SKB = 577
 """SKB_TRUESIZE(1): with less than this in the qdisc, nothing is queued there."""
 
 
-def sent_after(t1: int, t2: int, seq1: int, seq2: int) -> int:
-    """Was the first of two skbs sent later? In us; within one, the higher sequence (`tcp_skb_sent_after`)."""
-    if t1 - t2 >= 1000:
-        return 1
-    u1 = t1 // 1000
-    u2 = t2 // 1000
-    return 1 if u1 > u2 or (u1 == u2 and seq1 > seq2) else 0
+def sent_after(us1: int, us2: int, seq1: int, seq2: int) -> int:
+    """Was the first of two skbs sent later? Within a microsecond, the higher sequence (`tcp_skb_sent_after`)."""
+    return 1 if us1 > us2 or (us1 == us2 and seq1 > seq2) else 0
 
 
 def rate_skb_sent(e: Endpoint, now: int, i: int) -> None:
     """Skb `i` leaves: remember what had been delivered. With nothing in flight a new sample interval begins."""
     if e.packets_out == 0:
-        e.first_tx = now
+        e.first_tx = now // 1000
         e.delivered_at = now
     k = e.skb[i]
     k.tx_first_tx = e.first_tx
     k.tx_delivered_at = e.delivered_at
     k.tx_delivered = e.delivered
-    k.tx_app_limited = 1 if e.app_limited else 0
+    k.tx_app_limited = e.app_limited
 
 
-def rate_skb_delivered(e: Endpoint, i: int) -> None:
-    """Skb `i` was (S)ACKed: if it is the one sent last so far, the sample is its."""
+def rate_skb_delivered(e: Endpoint, i: int, sent: int) -> None:
+    """Skb `i`, sent at `sent` (us), was (S)ACKed: if it is the one sent last so far, the sample is its."""
     k = e.skb[i]
     if k.tx_delivered == 0:
         return
-    if e.rs_prior_delivered == 0 or sent_after(k.sent, e.first_tx, k.end, e.rs_last_end_seq):
+    if e.rs_prior_delivered == 0 or sent_after(sent, e.first_tx, k.end, e.rs_last_end_seq):
         e.rs_prior_delivered = k.tx_delivered
         e.rs_prior_mstamp = k.tx_delivered_at
         e.rs_app_limited = k.tx_app_limited
-        e.rs_retrans = 1 if k.sacked & EVER_OR_NOW_RETRANS else 0
         e.rs_last_end_seq = k.end
-        e.first_tx = k.sent
-        e.rs_interval = us_since(k.sent, k.tx_first_tx)
+        e.first_tx = sent
+        e.rs_interval = max(sent - k.tx_first_tx, 0)
     if k.sacked & SACKED:
         k.tx_delivered = 0  # it has had its say; its cumulative ACK counts for nothing
 
 
-def rate_start(e: Endpoint) -> None:
-    """An ACK arrives: no sample yet."""
-    e.rs_prior_delivered = 0
-    e.rs_last_end_seq = 0
-    e.rs_interval = 0
-    e.rs_app_limited = 0
-    e.rs_retrans = 0
-    e.rs_rtt = -1
-    e.rs_is_ack_delayed = 0
-
-
 def rate_gen(e: Endpoint, now: int, delivered: int, lost: int, reneging: int) -> None:
     """The sample this ACK gives; `rs_interval` -1 when it gives none (`tcp_rate_gen`)."""
-    if e.app_limited and e.delivered > e.app_limited:
+    if e.delivered > e.app_limited:
         e.app_limited = 0
     if delivered:
         e.delivered_at = now
@@ -81,9 +65,7 @@ def rate_gen(e: Endpoint, now: int, delivered: int, lost: int, reneging: int) ->
         e.rs_interval = -1
         return
     e.rs_delivered = e.delivered - e.rs_prior_delivered
-    e.rs_snd_interval = e.rs_interval
-    e.rs_rcv_interval = us_since(now, e.rs_prior_mstamp)
-    e.rs_interval = max(e.rs_snd_interval, e.rs_rcv_interval)
+    e.rs_interval = max(e.rs_interval, us_since(now, e.rs_prior_mstamp))
     if e.rs_interval < e.min_rtt_v0:
         e.rs_interval = -1
         return

@@ -31,7 +31,6 @@ from models.constants import (
     REORDERING,
     REXMIT_LOST,
     REXMIT_NEW,
-    REXMIT_NONE,
     SACKED,
     TIMER_RTO,
 )
@@ -228,9 +227,7 @@ def fastretrans_alert(e: Endpoint, now: int, prior_una: int, num_dupack: int) ->
 
 
 def xmit_recovery(e: Endpoint, l: Link, now: int) -> None:
-    """The window has been settled: send what `ack_rexmit` asks for."""
-    if e.ack_rexmit == REXMIT_NONE:
-        return
+    """The window has been settled: send what `ack_rexmit` (not REXMIT_NONE) asks for."""
     if e.ack_rexmit == REXMIT_NEW:
         push_pending(e, l, now, NAGLE_OFF, FREED_ACK)
         if e.snd_nxt > e.high_seq:

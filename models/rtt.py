@@ -108,7 +108,7 @@ def min_rtt_sample(e: Endpoint, t: int, us: int) -> None:
     if us <= e.min_rtt_v0:
         min_rtt_reset(e, t, us)
         return
-    window = MIN_RTT_SECONDS * (1_000_000_000 // e.host.tick)
+    window = MIN_RTT_SECONDS * e.host_hz
     if t - e.min_rtt_t2 > window:
         min_rtt_reset(e, t, us)
         return

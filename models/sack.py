@@ -152,7 +152,10 @@ def sacktag_original(e: Endpoint, start: int, end: int, sent: int) -> None:
 
 
 def sacktag_one(e: Endpoint, now: int, sacked: int, start: int, end: int, dup: int, pcount: int, sent: int) -> int:
-    """[start, end), `pcount` segments with the marks `sacked`, arrived: count it. Returns its new marks."""
+    """[start, end), `pcount` segments with the marks `sacked`, sent at `sent` (us), arrived: count it.
+
+    Returns its new marks.
+    """
     if dup and sacked & EVER_OR_NOW_RETRANS:
         sacktag_duplicate(e, sacked, start, end, pcount)
     if end <= e.snd_una:
@@ -183,8 +186,9 @@ def sacktag_one(e: Endpoint, now: int, sacked: int, start: int, end: int, dup: i
 def sacktag_skb(e: Endpoint, now: int, i: int, dup: int) -> None:
     """The whole of skb `i` arrived."""
     k = e.skb[i]
-    k.sacked = sacktag_one(e, now, k.sacked, k.seq, k.end, dup, k.pcount, k.sent)
-    rate_skb_delivered(e, i)
+    sent = k.sent // 1000
+    k.sacked = sacktag_one(e, now, k.sacked, k.seq, k.end, dup, k.pcount, sent)
+    rate_skb_delivered(e, i, sent)
     if k.sacked & SACKED:
         ts_unlink(e, i)
     if k.seq >= highest_sack_seq(e):
@@ -229,8 +233,9 @@ def shift(e: Endpoint, now: int, i: int, pcount: int, length: int, mss: int, dup
     k = e.skb[i]
     p = k.prev
     b = e.skb[p]
-    sacktag_one(e, now, k.sacked, k.seq, k.seq + length, dup, pcount, k.sent)
-    rate_skb_delivered(e, i)
+    sent = k.sent // 1000
+    sacktag_one(e, now, k.sacked, k.seq, k.seq + length, dup, pcount, sent)
+    rate_skb_delivered(e, i, sent)
     move_payload(b, k, length)
     b.pcount += pcount
     k.pcount -= pcount

@@ -42,7 +42,9 @@ def is_cwnd_limited(e: Endpoint) -> int:
     """Was the window in use? In slow start it may grow to twice what was. tcp_is_cwnd_limited()"""
     if e.is_cwnd_limited:
         return 1
-    return 1 if e.cwnd < e.ssthresh and e.cwnd < 2 * e.max_packets_out else 0
+    if e.cwnd >= e.ssthresh:
+        return 0
+    return 1 if e.cwnd < 2 * e.max_packets_out else 0
 
 
 def current_ssthresh(e: Endpoint) -> int:

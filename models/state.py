@@ -126,8 +126,8 @@ class Skb(Record):
     # rate sample, taken when it was sent (tcp_rate_skb_sent)
     tx_delivered: int
     tx_delivered_at: int  # ns
-    tx_first_tx: int  # ns
-    tx_app_limited: int
+    tx_first_tx: int  # us
+    tx_app_limited: int  # 0: it was the network that limited
     # neighbours in the send or retransmit queue, and in the queue ordered by send time (tsorted_sent_queue); 0 = none
     prev: int
     next: int
@@ -639,7 +639,6 @@ class Host(Record):
     app_ns: int  # work done so far
     # the jiffy that contains the present, kept to save a division
     tick_no: int
-    tick_from: int
     tick_to: int
 
 
@@ -859,7 +858,7 @@ class Endpoint(Record):
     frto: int
     reordering: int
     reord_seen: int
-    rack_mstamp: int  # ns
+    rack_mstamp: int  # us
     rack_end_seq: int
     rack_rtt: int  # us
     rack_advanced: int
@@ -872,7 +871,7 @@ class Endpoint(Record):
     # the ACK being worked out (struct tcp_sacktag_state and locals of tcp_ack)
     ack_flag: int  # FLAG_*
     ack_rexmit: int  # REXMIT_*
-    ack_first: int  # ns: when the first and the last newly acknowledged, never retransmitted skb was sent; -1 = none
+    ack_first: int  # us: when the first and the last newly acknowledged, never retransmitted skb was sent; -1 = none
     ack_last: int
     sack_first: int  # the same of those newly SACKed
     sack_last: int
@@ -882,7 +881,7 @@ class Endpoint(Record):
     # delivery rate (tcp_rate.c)
     delivered: int
     delivered_at: int  # ns
-    first_tx: int  # ns
+    first_tx: int  # us
     app_limited: int
     rate_delivered: int
     rate_interval: int  # us
@@ -895,11 +894,7 @@ class Endpoint(Record):
     rs_prior_mstamp: int
     rs_prior_in_flight: int
     rs_app_limited: int
-    rs_retrans: int
     rs_last_end_seq: int
-    rs_snd_interval: int
-    rs_rcv_interval: int
-    rs_is_ack_delayed: int
     lost: int  # packets ever marked lost
     pacing_on: int  # internal pacing enforced
     pacing_rate: int  # bytes a second

@@ -9,11 +9,10 @@ from models.state import Host
 
 
 def jiffies(h: Host, now: int) -> int:
-    """The tick number at `now` (ns)."""
-    if now < h.tick_from or now >= h.tick_to:
+    """The tick number at `now` (ns), which never goes back: the latest one holds until its end."""
+    if now >= h.tick_to:
         h.tick_no = (now + h.phase) // h.tick
-        h.tick_from = h.tick_no * h.tick - h.phase
-        h.tick_to = h.tick_from + h.tick
+        h.tick_to = (h.tick_no + 1) * h.tick - h.phase
     return h.tick_no
 
 

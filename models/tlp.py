@@ -19,7 +19,7 @@ from models.constants import (
     TIMER_TLP,
 )
 from models.prr import end_cwnd_reduction, init_cwnd_reduction
-from models.rearm import reset_xmit_timer, rto_left
+from models.rearm import reset_xmit_timer
 from models.state import Endpoint
 
 PROBE_SLACK = 2000
@@ -30,29 +30,24 @@ TIMEOUT_INIT = 1_000_000
 
 def may_probe(e: Endpoint) -> int:
     """May a loss probe be sent, once something is in flight?"""
-    enabled = e.early_retrans == 3 or e.early_retrans == 4
-    calm = e.ca_state == CA_OPEN or e.ca_state == CA_CWR
-    return 1 if enabled and calm and e.sack_ok else 0
-
-
-def schedule_loss_probe(e: Endpoint, now: int, advancing_rto: int) -> int:
-    """Arm the probe timer if one may be sent. Returns 1 if so; else an RTO has to watch.
-
-    `advancing_rto`: an ACK has just moved the RTO to a full one from now; else it counts from the head's transmission.
-    """
-    if e.packets_out == 0 or may_probe(e) == 0:
+    if e.early_retrans != 3 and e.early_retrans != 4:
         return 0
+    if e.ca_state != CA_OPEN and e.ca_state != CA_CWR:
+        return 0
+    return 1 if e.sack_ok else 0
+
+
+def schedule_loss_probe(e: Endpoint, now: int, left: int) -> None:
+    """Something is in flight and may be probed: arm the probe timer, not beyond the RTO, which comes in `left` us."""
     if e.srtt == 0:
         us = TIMEOUT_INIT
     elif e.packets_out == 1:
         us = (e.srtt >> 2) + e.rto_min
     else:
         us = (e.srtt >> 2) + PROBE_SLACK
-    left = e.rto if advancing_rto else rto_left(e, now)
     if left > 0:
         us = min(us, left)
     reset_xmit_timer(e, now, TIMER_TLP, us)
-    return 1
 
 
 def process_tlp_ack(e: Endpoint, now: int, ack: int, flag: int) -> None:

@@ -86,7 +86,7 @@ def begins_at(e: Endpoint, opened: int, host: Host) -> None:
     h = e.h2
     e.w.flush_at = h.alive_at = h.heard_at = e.delivered_at
     e.host.app_busy = e.host.active_at = opened
-    e.rack_mstamp = opened
+    e.rack_mstamp = opened // 1000
     set_application(e, host)
     e.r.start = opened
     e.r.pause = e.r.every = 0

@@ -40,6 +40,7 @@ class Sender:
         e.pacing_ca_ratio = 120
         e.slow_start_after_idle = 1
         e.host.tick = TICK
+        e.host_hz = 250
         e.host.phase = phase_ticks * TICK
         e.rto_min = 200_000
         e.rto_max = 120_000_000
@@ -98,7 +99,7 @@ class Sender:
         p.seq = self.e.rcv_nxt
         p.len = length
         p.wnd = wnd
-        p.tsecr = now // MS if tsecr is None else tsecr
+        p.tsecr = self.e.last_tsecr = now // MS if tsecr is None else tsecr
         p.nsack = len(blocks)
         for name, block in zip(("0", "1", "2"), blocks, strict=False):
             setattr(p, "s" + name, block[0])

@@ -28,6 +28,7 @@ def sender(srtt_us=RTT_US):
     e = new(Endpoint, True)
     e.cc = BBR
     e.host.tick = 4 * MS
+    e.host_hz = 250
     e.mss = 1448
     e.cwnd = 10
     e.cwnd_clamp = INFINITE_SSTHRESH

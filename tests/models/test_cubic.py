@@ -17,6 +17,7 @@ def sender(cwnd=10, ssthresh=INFINITE_SSTHRESH, now=SECOND):
     e = new(Endpoint, True)
     e.cc = CUBIC
     e.host.tick = 4 * MS
+    e.host_hz = 250
     e.cwnd = cwnd
     e.cwnd_clamp = INFINITE_SSTHRESH
     e.ssthresh = ssthresh

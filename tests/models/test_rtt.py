@@ -24,6 +24,7 @@ WINDOW = MIN_RTT_SECONDS * 250  # jiffies at HZ=250
 def e():
     made = new(Endpoint, True)
     made.host.tick = 4 * MS
+    made.host_hz = 250
     made.timestamps = 1
     made.rto_min = 200_000
     made.rto_max = 120_000_000
