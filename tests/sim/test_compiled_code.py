@@ -34,24 +34,28 @@ import ctypes
 import llvmlite.binding as llvm
 from sim import compiled, translate
 
-def divide(n: int, what: int) -> int:
+def divide(n: int, d: int, what: int) -> int:
     if what == 0:
         return n // 1000
-    return n % 1000 if what == 1 else n // 3
+    if what == 1:
+        return n % 1000
+    return n // d if what == 2 else n % d
 
 found = []
 translate.with_floor_division = lambda ir, rewrite=translate.with_floor_division: (
-    found.extend(translate.DIVISION.findall(ir)), rewrite(ir))[1]
+    found.extend((translate.DIVISION.findall(ir), translate.OVERFLOW.findall(ir))), rewrite(ir))[1]
 module = translate.translate(divide)
 machine = compiled.target_machine()
 translate.optimise(module, machine)
 engine = llvm.create_mcjit_compiler(module, machine)
 engine.finalize_object()
-call = ctypes.CFUNCTYPE(*[ctypes.c_int64] * 3)(engine.get_function_address(compiled.SYMBOL))
+call = ctypes.CFUNCTYPE(*[ctypes.c_int64] * 4)(engine.get_function_address(compiled.SYMBOL))
 edges = [0, 1, 2, 3, 999, 1000, 1001, 1999, 123_456_789, 2**62, 2**63 - 1]
 for n in [*edges, *(-n for n in edges), -(2**63)]:
-    assert (call(n, 0), call(n, 1), call(n, 2)) == (n // 1000, n % 1000, n // 3), n
-print(len(found))
+    assert (call(n, 0, 0), call(n, 0, 1), call(n, 0, 2), call(n, 0, 3)) == (n // 1000, n % 1000, 0, 0), n
+    for d in filter(None, map(abs, edges)):
+        assert (call(n, d, 2), call(n, d, 3)) == (n // d, n % d), (n, d)
+print(min(map(len, found)))
 """
 
 
@@ -137,7 +141,7 @@ def test_this_numba_says_it_in_the_way_that_is_looked_for() -> None:
     assert after == 0
 
 
-def test_constants_divide_as_they_do_in_python_and_are_found() -> None:
+def test_rules_divide_as_they_do_in_python_and_divisions_are_found() -> None:
     environment = {**os.environ, **compiled.OPTIMISE_NOTHING, "PYTHONPATH": str(ROOT)}
     command = [sys.executable, "-P", "-c", DIVISIONS]
     assert int(subprocess.run(command, env=environment, capture_output=True, text=True, check=True).stdout) > 0
