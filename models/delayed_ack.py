@@ -95,8 +95,8 @@ def adapt_ato(e: Endpoint, j: int) -> None:
     if e.ato == 0:
         increase_quickack(e)
         e.ato = e.delack_min
-    elif gap <= e.delack_min // 2:
-        e.ato = (e.ato >> 1) + e.delack_min // 2
+    elif gap <= e.delack_min >> 1:
+        e.ato = (e.ato >> 1) + (e.delack_min >> 1)
     elif gap < e.ato:
         e.ato = min(min((e.ato >> 1) + gap, usecs_to_jiffies(e.host, e.rto)), e.delack_cap)
     elif lasted(e.host, gap - 1, e.rto):

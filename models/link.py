@@ -87,12 +87,12 @@ def stalled_until(l: Link, due: int) -> int:
     return due
 
 
-def travel(l: Link, p: Packet) -> None:
-    """Fix the arrival of a packet that has been serialised, and attribute what exceeds the propagation delay."""
+def travel(l: Link, p: Packet, done: int) -> None:
+    """Fix the arrival of a packet serialised by `done`, and attribute what exceeds the propagation delay."""
     p.jitter = 0
     p.spike = 0
     p.hit = 0
-    due = p.done + l.delay
+    due = done + l.delay
     if l.random:
         d = l.draw[p.idx & (DRAWS - 1)]
         p.jitter = d.jitter
@@ -154,22 +154,25 @@ def drop_at_tail(l: Link, p: Packet, now: int) -> None:
 
 def link_send(l: Link, p: Packet, now: int) -> None:
     """Offer the packet just written into `next_slot`; its stamps, fate and arrival are decided here."""
-    p.idx = l.idx
+    idx = l.idx
+    l.idx = idx + 1
+    p.idx = idx
     p.into = now
     p.drop = 0
     p.backlog = 0
-    l.idx += 1
     if l.random and l.drawn - l.idx < DRAWS // 4:
         l.need = 1
-    if l.rate and (l.limit or l.bg_gap) and overflows(l, p, now):
+    if (l.limit or l.bg_gap) and overflows(l, p, now):
         drop_at_tail(l, p, now)
     else:
-        p.svc = max(now, l.free)
-        p.done = p.svc + serialisation_ns(l, p.iplen)
-        l.free = p.done
-        if l.limit and l.rate:
-            enter_backlog(l, p.done, p.iplen)
-        travel(l, p)
+        begun = max(now, l.free)
+        done = begun + serialisation_ns(l, p.iplen)
+        p.svc = begun
+        p.done = done
+        l.free = done
+        if l.limit:
+            enter_backlog(l, done, p.iplen)
+        travel(l, p, done)
     l.len += 1
     if l.len == 1:
         schedule_head(l, p, now)

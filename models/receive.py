@@ -29,7 +29,7 @@ OUT_OF_SEQUENCE = 2
 
 def in_sequence(e: Endpoint, p: Packet, now: int) -> int:
     """Queue data that begins at (or, partly old, before) rcv_nxt. 0 when there was no memory for it."""
-    start = max(p.seq, e.rcv_nxt)
+    start = e.rcv_nxt
     if tcp_try_rmem_schedule(e, start) < 0:
         e.nomem = 1
         e.ack_now = 1
@@ -112,6 +112,19 @@ def predicted(e: Endpoint, p: Packet, wnd: int) -> int:
     return 1 if p.wnd == wnd and p.nsack == 0 and p.seq == e.rcv_nxt and e.ooo_len == 0 else 0
 
 
+def take_data(e: Endpoint, peer: Endpoint, p: Packet, now: int) -> int:
+    """Queue the packet's data and stamp the messages it brought; what it was to the receiver."""
+    tcp_rcv_rtt_measure_ts(e, now, p.len)
+    before = e.rcv_nxt
+    kind = queue_data(e, p, now)
+    if kind != NOTHING_NEW:
+        arrivals(peer, p, now)
+    if kind == IN_SEQUENCE:
+        end = p.seq + p.len
+        in_order(peer, e.rcv_nxt, end if e.rcv_nxt > end else before, now)
+    return kind
+
+
 def receive(e: Endpoint, l: Link, peer: Endpoint, way: Link, p: Packet, now: int) -> None:
     """Process packet `p`, which `way` brought from `peer`; `l` carries what e sends in return."""
     if p.seq != e.rcv_nxt and unacceptable(e, p):
@@ -125,21 +138,19 @@ def receive(e: Endpoint, l: Link, peer: Endpoint, way: Link, p: Packet, now: int
     e.last_tsecr = p.tsecr
     if p.len == 0 or p.ack != e.snd_una or p.wnd != wnd or p.nsack:
         tcp_ack(e, l, now, p)
-    kind = NOTHING_NEW
     fin = p.flags & FIN_FLAG
+    if p.len == 0 and fin == 0:
+        data_snd_check(e, l, now)
+        if e.ack_sched and not predicted(e, p, wnd):
+            ack_check(e, l, now)
+        return
+    kind = NOTHING_NEW
     if p.len and (fin == 0 or p.seq + p.len != e.rcv_nxt):  # else only the FIN is new
-        tcp_rcv_rtt_measure_ts(e, now, p.len)
-        before = e.rcv_nxt
-        kind = queue_data(e, p, now)
-        if kind != NOTHING_NEW:
-            arrivals(peer, p, now)
-        if kind == IN_SEQUENCE:
-            hole = p.seq + p.len if e.rcv_nxt > p.seq + p.len else before
-            in_order(peer, e.rcv_nxt, hole, now)
+        kind = take_data(e, peer, p, now)
     if fin and fin_received(e, p):
         out_of_window(e)
     data_snd_check(e, l, now)
-    if e.ack_sched and (p.len or fin or not predicted(e, p, wnd)):
+    if e.ack_sched:
         ack_check(e, l, now)
     if kind == IN_SEQUENCE:
         data_ready(e, way, now)

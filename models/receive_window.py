@@ -118,25 +118,23 @@ def __tcp_select_window(e: Endpoint) -> int:
     free = tcp_space(e)
     allowed = tcp_full_space(e)
     full = min(e.window_clamp, allowed)
-    mss = min(e.rcv_mss, full)
-    if mss <= 0:
-        return 0
     unit = 1 << e.rcv_wscale
     if e.shrink_window and e.rcv_wscale:
-        return _select_shrinking_window(e, free & -unit, allowed, full, mss)
+        return _select_shrinking_window(e, free & -unit, allowed, full)
     if free < full >> 1:
         e.quick = 0
         free &= -unit  # rounding up below must not promise what is not there
-        if free < allowed >> 4 or free < mss:
+        if free < allowed >> 4 or free < min(e.rcv_mss, full):
             return 0
     free = min(free, e.rcv_ssthresh)
     if e.rcv_wscale:
         return (free + unit - 1) & -unit
-    return _unscaled_window(e, free, full, mss)
+    return _unscaled_window(e, free, full)
 
 
-def _unscaled_window(e: Endpoint, free: int, full: int, mss: int) -> int:
+def _unscaled_window(e: Endpoint, free: int, full: int) -> int:
     """Without window scaling: a multiple of the MSS, moved only by whole segments."""
+    mss = min(e.rcv_mss, full)
     if e.rcv_wnd <= free - mss or e.rcv_wnd > free:
         return free - free % mss
     if mss == full and free > e.rcv_wnd + (full >> 1):
@@ -144,12 +142,12 @@ def _unscaled_window(e: Endpoint, free: int, full: int, mss: int) -> int:
     return e.rcv_wnd
 
 
-def _select_shrinking_window(e: Endpoint, free: int, allowed: int, full: int, mss: int) -> int:
+def _select_shrinking_window(e: Endpoint, free: int, allowed: int, full: int) -> int:
     """tcp_shrink_window=1: the window is what memory allows, even if that takes back a promise."""
     unit = 1 << e.rcv_wscale
     if free < full >> 1:
         e.quick = 0
-        if free < allowed >> 4 or free < mss or free < unit:
+        if free < allowed >> 4 or free < min(e.rcv_mss, full) or free < unit:
             return 0
     if free > e.rcv_ssthresh:
         return (e.rcv_ssthresh + unit - 1) & -unit
@@ -172,7 +170,7 @@ def tcp_select_window(e: Endpoint) -> int:
     if window < offered and not (e.shrink_window and e.rcv_wscale):
         window = (offered + unit - 1) & -unit
     e.rcv_wnd = window
-    return min(window, MAX_UNSCALED << e.rcv_wscale) & -unit
+    return min(window, MAX_UNSCALED << e.rcv_wscale)
 
 
 # ---- growth: segments that are worth their memory -----------------------------------------------------------------

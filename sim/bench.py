@@ -230,13 +230,13 @@ class Bench:
     def run(self, until: int) -> None:
         """Let everything happen that is due up to and including `until`."""
         while (at := loop.next_event(self.path)) < INF and at <= until:
-            self._fire()
+            self._fire(at)
 
-    def _fire(self) -> None:
+    def _fire(self, at: int) -> None:
         e = self.e
         searching = e.nospace
         before = e.copied_seq
-        loop.fire(self.path)
+        loop.fire(self.path, at)
         self._settle(searching)
         if self.path.kind == loop.READ and e.copied_seq > before:
             self._read_returned(e.copied_seq - before)
@@ -326,8 +326,7 @@ class Bench:
         p.iplen = HEADERS + self.e.timestamps * TIMESTAMPS + length + (4 + 8 * len(blocks) if blocks else 0)
         link_send(s.ba, p, at)
         if s.ba.next <= at:
-            loop.next_event(s)
-            self._fire()
+            self._fire(loop.next_event(s))
 
     # ---- the application's side
 

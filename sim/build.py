@@ -186,7 +186,7 @@ def set_link(l: Link, d: Direction, draws: PacketDraws) -> None:
     """One direction of the path."""
     l.rate = d.rate
     l.delay = d.delay
-    l.limit = d.queue
+    l.limit = d.queue if d.rate else 0
     l.overhead = d.overhead
     l.random = 1 if draws.random else 0
     l.need = l.random

@@ -173,12 +173,11 @@ def at_server(s: Path, now: int) -> int:
     return 1 if kind_at(s.b, now) < kind_at(s.a, now) else 0
 
 
-def fire(s: Path) -> int:
-    """Let the next event happen; nonzero: the driver is to look. Odd kinds are the server's.
+def fire(s: Path, now: int) -> int:
+    """Let the next event, which is at `now`, happen; nonzero: the driver is to look. Odd kinds are the server's.
 
     Each end has its own copy of the compiled rules, where its fields are at known places.
     """
-    now = s.next_at
     s.now = now
     s.events += 1
     if at_server(s, now):
@@ -218,13 +217,14 @@ def finished(s: Path) -> int:
 def run(s: Path, budget: int) -> int:
     """Take events until something needs the driver; returns DONE, BUDGET, REFILL, LIMIT or TICK."""
     pause = pause_at(s)
-    next_at = next_event(s)
+    last = s.events + budget
+    now = next_event(s)
     look = 1
-    for _ in range(budget):
-        if look or next_at >= pause:
+    while s.events < last:
+        if look or now >= pause:
             why = status(s)
             if why >= 0:
                 return why
-        look = fire(s)
-        next_at = earliest(s)
+        look = fire(s, now)
+        now = earliest(s)
     return BUDGET

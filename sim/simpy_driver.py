@@ -52,14 +52,14 @@ class Model:
         """Sleep until the earliest deadline, fire it, repeat."""
         s, engine = self.path, self.engine
         while True:
-            loop.next_event(s)
+            at = loop.next_event(s)
             status = loop.status(s)
             engine.check(status)
             if status == loop.REFILL:
                 engine.refill()
             elif status == loop.DONE:
                 return
-            elif (due := s.tick_at if status == loop.TICK else s.next_at) > self.env.now and due < INF:
+            elif (due := s.tick_at if status == loop.TICK else at) > self.env.now and due < INF:
                 yield self.env.timeout(due - self.env.now) | self.changed
                 if self.changed.triggered:
                     self.changed = self.env.event()
@@ -68,7 +68,7 @@ class Model:
                 if self.watch:
                     self.watch.tick()
             else:
-                loop.fire(s)
+                loop.fire(s, at)
                 if self.watch:
                     self.watch.note()
 

@@ -15,18 +15,19 @@ from tests.properties.scenarios import fixed, fixed_layered
 def test_what_the_loop_remembers_is_what_it_would_find(n: int, generate: Callable[[int], Scenario]) -> None:
     engine = PlainEngine(generate(n), n)
     s = engine.s
-    loop.next_event(s)
+    now = loop.next_event(s)
     for _ in range(4000):
         status = loop.status(s)
         engine.check(status)
         if status == loop.REFILL:
             engine.refill()
-            loop.next_event(s)
+            now = loop.next_event(s)
             continue
         if status >= 0:
             break
-        look = loop.fire(s)
-        remembered = (loop.earliest(s), s.a.next_at, s.b.next_at)
+        look = loop.fire(s, now)
+        now = loop.earliest(s)
+        remembered = (now, s.a.next_at, s.b.next_at)
         assert (loop.next_event(s), s.a.next_at, s.b.next_at) == remembered
         assert look or not asks(s)
 
