@@ -45,7 +45,7 @@ Entry = Callable[[States, int, int], int]
 def source_modules() -> list[str]:
     """Every module that decides what the compiled code is."""
     rules = [f"models.{m.name}" for m in iter_modules(models.__path__)]
-    return [*rules, "sim.loop", "sim.compiled", "sim.translate", "sim.plain"]
+    return [*rules, "sim.loop", "sim.compiled", "sim.translate", "sim.families", "sim.plain"]
 
 
 def source_hash() -> str:
@@ -70,19 +70,52 @@ def is_cached() -> bool:
     return object_file().exists()
 
 
+def kinds(cls: type[Record] = Path) -> dict[type[Record], bool]:
+    """Every record type in a state, the innermost first, and whether it occurs in arrays."""
+    found: dict[type[Record], bool] = {}
+    for kind in fields(cls).values():
+        array = isinstance(kind, tuple)
+        inner = kind[0] if array else kind
+        if inner is not int:
+            for part, in_array in {**kinds(inner), inner: False}.items():
+                found[part] = found.get(part, False) or array or in_array
+    return found
+
+
 @cache
+def layouts() -> dict[type[Record], np.dtype[Any]]:
+    """The NumPy record of each state class: int64 fields, nested by value.
+
+    A record that occurs in no array has a size of its own, if need be by a word that nobody uses: in LLVM's text, where
+    types have no names, it tells whose field is read (`sim.families`).
+    """
+    made: dict[type[Record], np.dtype[Any]] = {}
+    for cls, in_array in {**kinds(), Path: False}.items():
+        columns: list[Any] = []
+        for name, kind in fields(cls).items():
+            if kind is int:
+                columns.append((name, np.int64))
+            elif isinstance(kind, tuple):
+                columns.append((name, np.int64 if kind[0] is int else made[kind[0]], (kind[1],)))
+            else:
+                columns.append((name, made[kind]))
+        taken = {made[other].itemsize for other in made if not (in_array and kinds()[other])}
+        while np.dtype(columns).itemsize in taken:
+            columns.append((f"unused{len(columns)}", np.int64))
+        made[cls] = np.dtype(columns)
+    return made
+
+
 def dtype(cls: type[Record]) -> np.dtype[Any]:
-    """The NumPy record of a state class: int64 fields, nested by value."""
-    columns: list[Any] = []
-    for name, kind in fields(cls).items():
-        if kind is int:
-            columns.append((name, np.int64))
-        elif isinstance(kind, tuple):
-            element, capacity = kind
-            columns.append((name, np.int64 if element is int else dtype(element), (capacity,)))
-        else:
-            columns.append((name, dtype(kind)))
-    return np.dtype(columns)
+    """The NumPy record of a state class."""
+    return layouts()[cls]
+
+
+def offset(cls: type[Record], field: str) -> int:
+    """Where a field lies in its record, bytes."""
+    places = dtype(cls).fields
+    assert places is not None
+    return int(places[field][1])
 
 
 def allocate(n: int) -> States:

@@ -24,6 +24,7 @@ import llvmlite.binding as llvm
 import numba
 
 from sim.compiled import SYMBOL, dtype, target_machine
+from sim.families import FAMILIES, agreed, chooser, with_known
 from sim.loop import run
 
 # Division by zero gives 0 and not an exception; no rule allocates, so nothing is counted; nobody calls one from Python.
@@ -161,20 +162,56 @@ def inlining(name: str) -> str:
     return "cold" if module in RARE else "alwaysinline"
 
 
-def translate(entry: Any) -> Any:
-    """The LLVM module of `entry` and all it reaches, where only `entry` can be seen from outside, as `SYMBOL`."""
-    compiled = numba.cfunc(signature(entry), **ENTRY_OPTIONS)(Twins().twin(entry))
-    module = llvm.parse_assembly(with_floor_division(without_negative_indices(compiled.inspect_llvm())))
-    for symbol in [*module.functions, *module.global_variables]:
-        if not symbol.is_declaration:
-            symbol.linkage = "internal"
-    for function in module.functions:
+def module(ir: str, entry: str, symbol: str) -> Any:
+    """LLVM's module of a program, where only its entry can be seen from outside, as `symbol`."""
+    parsed = llvm.parse_assembly(ir)
+    for thing in [*parsed.functions, *parsed.global_variables]:
+        if not thing.is_declaration:
+            thing.linkage = "internal"
+    for function in parsed.functions:
         if not function.is_declaration:
             function.add_function_attribute(inlining(function.name))
-    visible = module.get_function(compiled.native_name)
-    visible.name = SYMBOL
+    visible = parsed.get_function(entry)
+    visible.name = symbol
     visible.linkage = "external"
-    return module
+    return parsed
+
+
+def program(entry: Any) -> tuple[str, str]:
+    """LLVM's text of `entry` and all it reaches, and what it calls `entry` there."""
+    compiled = numba.cfunc(signature(entry), **ENTRY_OPTIONS)(Twins().twin(entry))
+    return with_floor_division(without_negative_indices(compiled.inspect_llvm())), compiled.native_name
+
+
+def translate(entry: Any) -> Any:
+    """The LLVM module of `entry` and all it reaches, as `SYMBOL`."""
+    return module(*program(entry), SYMBOL)
+
+
+def reached(entry: Any) -> set[Function]:
+    """`entry` and every function it calls, they call, and so on."""
+    found: set[Function] = set()
+    todo: list[Function] = [entry]
+    while todo:
+        function = todo.pop()
+        if function not in found:
+            found.add(function)
+            todo += callees(function).values()
+    return found
+
+
+def with_families(entry: Any) -> Any:
+    """The LLVM module of `entry` in several copies: for any state, and for those of each family (`sim.families`)."""
+    ir, native = program(entry)
+    rules = reached(entry)
+    known = {f"family{n}": agreed(rules, family) for n, family in enumerate(FAMILIES)}
+    whole = llvm.parse_assembly(chooser(rules, known, "any", SYMBOL))
+    whole.link_in(module(ir, native, "any"))
+    for name, values in known.items():
+        whole.link_in(module(with_known(ir, values), native, name))
+    for name in (*known, "any"):
+        whole.get_function(name).linkage = "internal"
+    return whole
 
 
 def optimise(module: Any, machine: Any) -> None:
@@ -196,7 +233,7 @@ def check_closed(module: Any) -> None:
 def build(path: Path) -> None:
     """Compile the loop into the object file `path`, which appears complete or not at all."""
     machine = target_machine()
-    module = translate(run)
+    module = with_families(run)
     optimise(module, machine)
     check_closed(module)
     unfinished = path.with_suffix(f".{os.getpid()}")

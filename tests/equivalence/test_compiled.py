@@ -23,7 +23,7 @@ from models.state import CAUSES
 from sim import simulate
 from sim.engine import PlainEngine
 from tests.equivalence.outcome import assert_same_outcome
-from tests.properties.scenarios import fixed, fixed_layered
+from tests.properties.scenarios import fixed, fixed_layered, fixed_usual
 
 pytest.importorskip("numba")
 
@@ -34,7 +34,7 @@ SCENARIOS = range(60)
 
 @pytest.mark.timeout(600)  # the first one compiles, unless it has been done before
 def test_the_compiled_loop_repeats_the_plain_one():
-    for n, make in product(SCENARIOS, (fixed, fixed_layered)):
+    for n, make in product(SCENARIOS, (fixed, fixed_layered, fixed_usual)):
         scenario = make(n)
         plain = simulate(scenario, n, driver="loop")
         compiled = simulate(scenario, n, driver="compiled")

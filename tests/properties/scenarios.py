@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 
 from models.systems import SYSTEMS
 from sim.scenario import Direction, Framing, Host, Http2, Network, Policy, Scenario, Spikes, Workload
+from sim.stack import with_stack
 
 US = 1_000
 MS = 1_000_000
@@ -266,6 +267,39 @@ def layered(pick: Pick) -> Scenario:
 def fixed_layered(n: int) -> Scenario:
     """The n-th of another such list."""
     return layered(random.Random(n).choice)
+
+
+def usual(pick: Pick) -> Scenario:
+    """One scenario of the kind most are, by the choices of `pick`: what differs is what users vary."""
+    odd = scenario(pick)
+    profile = pick(["ideal", "linux-vm"])
+
+    def stream_of(w: Workload) -> Workload:
+        framing = Framing(buffer=pick([0, 1_024]), flush=pick(["per-message", "on-idle", "timer", "on-full"]))
+        return replace(w, framing=framing)
+
+    def host_of(h: Host) -> Host:
+        socket = Host(nodelay=h.nodelay, cork=h.cork, sndbuf=h.sndbuf, rcvbuf=h.rcvbuf, profile=profile)
+        return replace(socket, reader=pick(["prompt", "polling"]), read_every=h.read_every)
+
+    def direction_of(d: Direction) -> Direction:
+        return replace(d, overhead=0, stalls=(), background=0.0)
+
+    main = odd.workload if odd.workload.kind == "stream" else with_trace(stream(pick, "server", 30))
+    usual = replace(
+        odd,
+        workload=stream_of(main),
+        reverse=None if odd.reverse is None else stream_of(odd.reverse),
+        server=host_of(odd.server),
+        client=host_of(odd.client),
+        network=Network(up=direction_of(odd.network.up), down=direction_of(odd.network.down)),
+    )
+    return with_stack(usual, "grpc-go@1.63") if pick([False, True]) else usual
+
+
+def fixed_usual(n: int) -> Scenario:
+    """The n-th of a third."""
+    return usual(random.Random(n).choice)
 
 
 @st.composite
