@@ -15,14 +15,8 @@ from models.constants import ON_IDLE, ON_RETURN, STEP_NEXT, STEP_SEND, STEP_STAL
 from models.cpu import cold, work
 from models.framer import next_write, settle, thread_reason
 from models.send_queue import sendmsg
-from models.sources import enter_due, schedule_next
+from models.sources import enter_due, reason, schedule_next
 from models.state import ADMISSION, CPU, INF, SENDER_SPIKE, SLOTS, SNDBUF, WRITE_QUOTA, Endpoint, Link, Writer
-
-
-def reason(e: Endpoint, now: int, why: int) -> None:
-    """The application thread's running reason."""
-    enter_due(e, now)
-    switch(e.w.clock, now, why)
 
 
 def do_write(e: Endpoint, l: Link, now: int) -> int:

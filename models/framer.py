@@ -33,7 +33,7 @@ from models.constants import (
 )
 from models.http2_turns import next_frame, queue_reason
 from models.send_queue import uncork
-from models.sources import enter_due, ready_at, schedule_next
+from models.sources import ready_at, reason, schedule_next
 from models.state import (
     ADMISSION,
     CPU,
@@ -60,8 +60,7 @@ def thread_reason(e: Endpoint, now: int, why: int) -> None:
         if w.layered:
             queue_reason(e, now, why)
     else:
-        enter_due(e, now)
-        switch(w.clock, now, why)
+        reason(e, now, why)
 
 
 def start_call(e: Endpoint, n: int, more: int) -> int:
@@ -134,9 +133,10 @@ def begin_message(e: Endpoint, m: Message) -> None:
     w = e.w
     m.wire = m.size
     if w.npieces == 0:
-        body = w.prefix + m.size
-        alone = max(body - w.frame_room, 0)
-        m.wire = body + w.header * ((alone + w.max_frame - 1) // w.max_frame)
+        m.wire += w.prefix
+        if w.header:
+            alone = max(m.wire - w.frame_room, 0)
+            m.wire += w.header * ((alone + w.max_frame - 1) // w.max_frame)
     m.start = w.put + w.tls_bytes
     w.put += m.wire
     m.end = framed_end(w, w.put)
@@ -203,6 +203,15 @@ def more_is_due(w: Writer, now: int) -> int:
     return 1 if w.called < w.made and ready_at(w, now) == now else 0
 
 
+def whole_batch(w: Writer) -> int:
+    """Does what lies in the buffer go because of how many messages it holds, or as the last before the stream ends?"""
+    if w.flush == ON_IDLE:
+        return 1 if w.since_flush == w.flush_every and w.flush_every > 1 else 0
+    if w.framed == w.total:
+        return 1
+    return 1 if w.flush == PER_MESSAGE and w.framed % w.flush_every == 0 else 0
+
+
 def end_message(e: Endpoint, l: Link, now: int) -> None:
     """All of the message has been written or buffered; a thread that writes itself is free for the next one."""
     w = e.w
@@ -211,18 +220,14 @@ def end_message(e: Endpoint, l: Link, now: int) -> None:
     m.writes = w.calls
     if w.cork == 2:
         uncork(e, l, now, FREED_OPTION)
-    if w.flush == PER_MESSAGE and (w.framed % w.flush_every == 0 or w.framed == w.total):
-        w.flush_due = 1
     w.since_flush += 1
-    if w.flush == ON_IDLE and w.since_flush == w.flush_every and w.flush_every > 1:
+    if w.buffered and whole_batch(w):
         w.flush_due = 1
     if w.threads == 1 and (w.flush == ON_IDLE or w.flush == ON_RETURN):
         more = more_is_due(w, now)
         if more == 0 or (w.flush == ON_RETURN and w.run == 0):
             w.flush_due = 1
         w.run = more
-    if w.framed == w.total and w.flush != ON_IDLE:
-        w.flush_due = 1  # the application closes its stream
 
 
 def end_layered(e: Endpoint, l: Link, now: int) -> None:
@@ -280,7 +285,9 @@ def next_write(e: Endpoint, l: Link, now: int) -> int:
             if w.buffered:
                 return take_buffer(e)
             w.flush_due = 0
-        elif w.in_message:
+        elif w.in_message or w.framed < w.queued:
+            if w.in_message == 0:
+                begin_message(e, w.m[w.slot[w.framed & SLOTS]])
             n = next_piece(e, now)
             if n == 0:
                 end_message(e, l, now)
@@ -290,8 +297,6 @@ def next_write(e: Endpoint, l: Link, now: int) -> int:
                 w.copy_left = n
             else:
                 return start_call(e, n, w.more * message_continues(w.npieces, w.piece, w.body_left))
-        elif w.framed < w.queued:
-            begin_message(e, w.m[w.slot[w.framed & SLOTS]])
         elif w.buffered and (w.flush == ON_IDLE or (w.flush == ON_RETURN and w.threads == 2)):
             return take_buffer(e)
         else:

@@ -40,7 +40,6 @@ def open_ledger(m: Message) -> None:
     m.t_read = NEVER
     m.own_done = NEVER
     m.own_start = 0
-    m.holed = 0
     m.end = 0
     m.writes = 0
     m.stream = 0

@@ -26,6 +26,13 @@ def enter_due(e: Endpoint, now: int) -> None:
         begin_write_wait(w.clock, m, m.t_due)
 
 
+def reason(e: Endpoint, now: int, why: int) -> None:
+    """The application thread's running reason; what has come due began to wait for the earlier one."""
+    if e.w.clock.why != why:
+        enter_due(e, now)
+        switch(e.w.clock, now, why)
+
+
 def ready_at(w: Writer, now: int) -> int:
     """When the application can take the next message, whose intended time is known: at once, if that has come."""
     return now if w.called < w.entered else max(now, w.arrival[w.called & COMING].due)

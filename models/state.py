@@ -300,7 +300,6 @@ class Message(Record):
     writes: int  # write() calls that carried its bytes
     own_start: int  # when the link began the message's own run of segments
     own_done: int
-    holed: int  # 1 when its own bytes were in the hole that was filled last
     retrans: int  # 1 when the copy that arrived first was a retransmission
     freed: int  # what let the last byte go: FREED_*
     rest: int  # t7 was processed by the host at this time
