@@ -77,9 +77,7 @@ def measure_rcv_mss(e: Endpoint, length: int, flags: int, truesize: int) -> None
             e.ack_pushed = 1
         return
     whole = length + BARE_HEADER + e.timestamps * TIMESTAMPS
-    full_sized = whole >= MSS_DEFAULT + BARE_HEADER
-    unpushed = whole >= MIN_MSS + BARE_HEADER and flags & PSH_FLAG == 0
-    if full_sized or unpushed:
+    if whole >= MIN_MSS + BARE_HEADER and (whole >= MSS_DEFAULT + BARE_HEADER or flags & PSH_FLAG == 0):
         e.last_seg_size = length
         if length == last:
             e.rcv_mss = length

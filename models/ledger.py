@@ -75,8 +75,22 @@ def stamp_arrival(m: Message, p: Packet, now: int, shaped: int) -> None:
     m.x[CPU] += now - p.due
 
 
-def arrivals(src: Endpoint, p: Packet, now: int) -> None:
-    """Stamp the messages whose last byte this packet is the first to bring."""
+def stamp_order(m: Message, hole: int, now: int) -> None:
+    """All bytes before the message's end have arrived. `hole` is where the packet that filled the last hole began.
+
+    A message of its own whose bytes were in that hole waited for a retransmission; one behind it for order.
+    """
+    waited = now - m.rest
+    if waited > 0:
+        if m.start < hole:
+            m.x[LOSS_RECOVERY] += waited
+        else:
+            m.x[IN_ORDER] += waited
+    m.t_ord = now
+
+
+def arrivals(src: Endpoint, p: Packet, rcv_nxt: int, hole: int, now: int) -> None:
+    """Stamp the messages whose last byte this packet is the first to bring; those before `rcv_nxt` are in order."""
     w = src.w
     end = p.seq + p.len
     i = w.ordered
@@ -89,25 +103,19 @@ def arrivals(src: Endpoint, p: Packet, now: int) -> None:
         if m.end > p.seq and m.t_arr == NEVER:
             stamp_arrival(m, p, now, src.qd.rate)
         i += 1
+        if m.end <= rcv_nxt:
+            stamp_order(m, hole, now)
+            w.ordered = i
 
 
 def in_order(src: Endpoint, rcv_nxt: int, hole: int, now: int) -> None:
-    """All bytes before `rcv_nxt` have arrived. `hole` is where the packet that filled the last hole began.
-
-    A message of its own whose bytes were in that hole waited for a retransmission; one behind it for order.
-    """
+    """The packet filled a hole: what came before it is in order now."""
     w = src.w
     while w.ordered < w.first:
         m = w.m[w.slot[w.ordered & SLOTS]]
         if m.end > rcv_nxt:
             return
-        waited = now - m.rest
-        if waited > 0:
-            if m.start < hole:
-                m.x[LOSS_RECOVERY] += waited
-            else:
-                m.x[IN_ORDER] += waited
-        m.t_ord = now
+        stamp_order(m, hole, now)
         w.ordered += 1
 
 

@@ -65,18 +65,17 @@ def sleep_until(e: Endpoint, t: int, now: int) -> None:
 def read_again(e: Endpoint, now: int) -> None:
     """After a read: pause, poll, go on at once if there is more, or sleep."""
     r = e.r
-    ready = max(now, e.host.app_busy) + r.pause
-    if r.every:
-        ready = next_poll(e, max(ready, now + 1))
-    if r.pause or r.every or e.rcv_nxt - e.copied_seq >= r.lowat:
-        r.runnable = ready
-        if r.pause or r.every:
-            sleep_until(e, ready, now)
-        else:
-            run(e, ready)
-    else:
+    if r.pause == 0 and r.every == 0 and e.rcv_nxt - e.copied_seq < r.lowat:
         r.at = INF
         r.waiting = 1
+        return
+    r.runnable = max(now, e.host.app_busy) + r.pause
+    if r.every:
+        r.runnable = next_poll(e, max(r.runnable, now + 1))
+    if r.pause or r.every:
+        sleep_until(e, r.runnable, now)
+    else:
+        run(e, r.runnable)
 
 
 def read(e: Endpoint, l: Link, peer: Endpoint, now: int) -> None:

@@ -115,13 +115,16 @@ def predicted(e: Endpoint, p: Packet, wnd: int) -> int:
 def take_data(e: Endpoint, peer: Endpoint, p: Packet, now: int) -> int:
     """Queue the packet's data and stamp the messages it brought; what it was to the receiver."""
     tcp_rcv_rtt_measure_ts(e, now, p.len)
-    before = e.rcv_nxt
+    hole = e.rcv_nxt
     kind = queue_data(e, p, now)
-    if kind != NOTHING_NEW:
-        arrivals(peer, p, now)
-    if kind == IN_SEQUENCE:
-        end = p.seq + p.len
-        in_order(peer, e.rcv_nxt, end if e.rcv_nxt > end else before, now)
+    if kind == NOTHING_NEW:
+        return kind
+    end = p.seq + p.len
+    if e.rcv_nxt <= end:
+        arrivals(peer, p, e.rcv_nxt, hole, now)
+    else:  # it filled the hole before what had come out of order
+        arrivals(peer, p, e.rcv_nxt, end, now)
+        in_order(peer, e.rcv_nxt, end, now)
     return kind
 
 
