@@ -12,6 +12,11 @@ pytest.importorskip("numba")
 
 import llvmlite.binding as llvm
 
+from models.clocks import begin_write_wait
+from models.framer import begin_message
+from models.holds import blame
+from models.ledger import stamp_arrival
+from models.qdisc import schedule_qdisc
 from models.state import Host
 from models.timers import jiffies
 from sim import compiled, translate
@@ -145,6 +150,15 @@ def test_rules_divide_as_they_do_in_python_and_divisions_are_found() -> None:
     environment = {**os.environ, **compiled.OPTIMISE_NOTHING, "PYTHONPATH": str(ROOT)}
     command = [sys.executable, "-P", "-c", DIVISIONS]
     assert int(subprocess.run(command, env=environment, capture_output=True, text=True, check=True).stdout) > 0
+
+
+def test_records_are_apart_unless_one_type_contains_the_other() -> None:
+    assert translate.apart(begin_write_wait) == ["c", "m"]
+    assert translate.apart(stamp_arrival) == ["m", "p"]
+    assert translate.apart(begin_message) == []  # an endpoint and a message, which lies in an endpoint
+    assert translate.apart(blame) == []  # two endpoints
+    head = "define linkonce_odr i32 @_ZN6models5qdisc14schedule_qdiscB2v1(ptr %retptr, ptr %arg.q, i64 %arg.now) {"
+    assert translate.with_separate_records(head, [schedule_qdisc]) == head.replace("%arg.q", "noalias %arg.q")
 
 
 def test_what_cannot_be_kept_is_compiled_for_this_process(tmp_path, monkeypatch, capsys) -> None:
