@@ -48,7 +48,6 @@ from models.rtt import ack_update_rtt, us_since
 from models.sack import check_sack_reordering, highest_sack_seq, sacktag_write_queue
 from models.slow_start import slow_start_after_idle
 from models.state import Endpoint, Link, Packet
-from models.timers import jiffies
 from models.tlp import may_probe, process_tlp_ack, schedule_loss_probe
 from models.undo import spurious_retrans
 
@@ -215,7 +214,7 @@ def cong_control(e: Endpoint, now: int, ack: int, delivered: int) -> None:
         cwnd_reduction(e, delivered, e.rs_losses, e.ack_flag)
     elif may_raise_cwnd(e):
         cc_cong_avoid(e, now, ack, delivered)
-        e.cwnd_stamp = jiffies(e.host, now)
+        e.cwnd_stamp = now
     cc_update_pacing_rate(e)
 
 

@@ -57,7 +57,7 @@ def established(e: Endpoint, now: int, rtt_us: int) -> None:
     e.reordering = 3
     e.rcv_mss = max(MIN_MSS, min(min(e.advmss, e.mss), min(e.rcv_wnd // 2, MSS_DEFAULT)))
     e.reo_wnd_steps = 1
-    e.cwnd_stamp = jiffies(e.host, now)
+    e.cwnd_stamp = now
     e.lsndtime = jiffies(e.host, now)
     e.lrcvtime = jiffies(e.host, now)
     e.delivered = 1

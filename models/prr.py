@@ -13,7 +13,6 @@ from models.congestion import cc_event, cc_has_control, cc_ssthresh
 from models.constants import CA_CWR, EVENT_COMPLETE_CWR, FLAG_SND_UNA_ADVANCED, INFINITE_SSTHRESH
 from models.inflight import packets_in_flight
 from models.state import Endpoint
-from models.timers import jiffies
 
 
 def init_cwnd_reduction(e: Endpoint, now: int) -> None:
@@ -52,5 +51,5 @@ def end_cwnd_reduction(e: Endpoint, now: int) -> None:
         return
     if e.ssthresh < INFINITE_SSTHRESH and (e.ca_state == CA_CWR or e.undo_marker):
         e.cwnd = e.ssthresh
-        e.cwnd_stamp = jiffies(e.host, now)
+        e.cwnd_stamp = now
     cc_event(e, now, EVENT_COMPLETE_CWR)

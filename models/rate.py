@@ -12,7 +12,6 @@ from __future__ import annotations
 
 from models.constants import SACKED
 from models.inflight import packets_in_flight
-from models.rtt import us_since
 from models.state import Endpoint
 
 SMALLEST_SKB = 577
@@ -65,20 +64,20 @@ def rate_gen(e: Endpoint, now: int, delivered: int, lost: int, reneging: int) ->
         e.rs_interval = -1
         return
     e.rs_delivered = e.delivered - e.rs_prior_delivered
-    e.rs_interval = max(e.rs_interval, us_since(now, e.rs_prior_mstamp))
+    e.rs_interval = max(e.rs_interval, now // 1000 - e.rs_prior_mstamp // 1000)
     if e.rs_interval < e.min_rtt_v0:
         e.rs_interval = -1
         return
-    best_so_far = e.rs_delivered * e.rate_interval >= e.rate_delivered * e.rs_interval
-    if e.rs_app_limited == 0 or best_so_far:
-        e.rate_delivered = e.rs_delivered
-        e.rate_interval = e.rs_interval
+    if e.rs_app_limited and e.rs_delivered * e.rate_interval < e.rate_delivered * e.rs_interval:
+        return  # it is no record, and says nothing about the network
+    e.rate_delivered = e.rs_delivered
+    e.rate_interval = e.rs_interval
 
 
 def rate_check_app_limited(e: Endpoint) -> None:
     """Is it the application that keeps the pipe from being full? Until all this is delivered, samples are marked."""
-    little_to_send = e.write_seq - e.snd_nxt < e.mss
-    none_queued = e.wmem_qdisc < SMALLEST_SKB
+    if e.write_seq - e.snd_nxt >= e.mss or e.wmem_qdisc >= SMALLEST_SKB or e.lost_out > e.retrans_out:
+        return
     in_flight = packets_in_flight(e)
-    if little_to_send and none_queued and in_flight < e.cwnd and e.lost_out <= e.retrans_out:
+    if in_flight < e.cwnd:
         e.app_limited = max(e.delivered + in_flight, 1)

@@ -48,7 +48,9 @@ def clear_xmit_timer(e: Endpoint) -> None:
 
 def rto_left(e: Endpoint, now: int) -> int:
     """us until the RTO that counts from the head's latest transmission; negative when it is overdue."""
-    sent = now if e.rtx_head == 0 else e.skb[e.rtx_head].sent
+    if e.rtx_head == 0:
+        return e.rto
+    sent = e.skb[e.rtx_head].sent
     if sent == now:
         return e.rto
     return sent // 1000 + e.rto - now // 1000

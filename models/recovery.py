@@ -42,7 +42,6 @@ from models.rearm import reset_unpaced
 from models.retransmit import xmit_retransmit_queue
 from models.slow_start import current_ssthresh
 from models.state import Endpoint, Link
-from models.timers import jiffies
 from models.undo import init_undo, try_undo_dsack, try_undo_loss, try_undo_partial, try_undo_recovery
 
 RENEGING_WAIT = 10_000
@@ -97,7 +96,7 @@ def enter_loss(e: Endpoint, now: int) -> None:
         init_undo(e)
     e.cwnd = packets_in_flight(e) + 1
     e.cwnd_cnt = 0
-    e.cwnd_stamp = jiffies(e.host, now)
+    e.cwnd_stamp = now
     if e.ca_state <= CA_DISORDER and e.sacked_out >= REORDERING:
         e.reordering = min(e.reordering, REORDERING)
     set_ca_state(e, now, CA_LOSS)

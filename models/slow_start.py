@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from models.constants import BBR, CA_CWR, CA_OPEN, CA_RECOVERY
 from models.state import Endpoint
-from models.timers import jiffies, lasted, usecs_to_jiffies
+from models.timers import jiffies, jiffies_at, lasted, usecs_to_jiffies
 
 
 def slow_start(e: Endpoint, acked: int) -> int:
@@ -70,14 +70,20 @@ def cwnd_validate(e: Endpoint, now: int, cwnd_limited: int) -> None:
         e.cwnd_usage_seq = e.snd_nxt
     if is_cwnd_limited(e):
         e.cwnd_used = 0
-        e.cwnd_stamp = jiffies(e.host, now)
+        e.cwnd_stamp = now
         return
     e.cwnd_used = max(e.cwnd_used, e.packets_out)
-    if e.slow_start_after_idle and e.cc != BBR:
-        j = jiffies(e.host, now)
-        if lasted(e.host, j - e.cwnd_stamp, e.rto):
-            _application_limited(e)
-            e.cwnd_stamp = j
+    if e.slow_start_after_idle and e.cc != BBR and not_full_for_long(e, now):
+        _application_limited(e)
+        e.cwnd_stamp = now
+
+
+def not_full_for_long(e: Endpoint, now: int) -> int:
+    """Is the latest moment with a full window an RTO ago, in jiffies? A count of them is at most one too many."""
+    h = e.host
+    if now - e.cwnd_stamp + h.tick <= e.rto * 1000:
+        return 0
+    return lasted(h, jiffies(h, now) - jiffies_at(h, e.cwnd_stamp), e.rto)
 
 
 def _application_limited(e: Endpoint) -> None:
@@ -110,5 +116,5 @@ def cwnd_restart(e: Endpoint, now: int, idle: int) -> None:
         e.cwnd >>= 1
         left -= rto
     e.cwnd = max(e.cwnd, floor)
-    e.cwnd_stamp = jiffies(e.host, now)
+    e.cwnd_stamp = now
     e.cwnd_used = 0

@@ -14,7 +14,6 @@ from models.congestion import cc_sndbuf_expand
 from models.constants import INITIAL_WINDOW
 from models.inflight import packets_in_flight
 from models.state import Endpoint
-from models.timers import jiffies
 
 SHARED_INFO = 320
 SK_BUFF = 256
@@ -55,7 +54,7 @@ def check_space(e: Endpoint, now: int) -> None:
         return
     if e.sndbuf_locked == 0 and packets_in_flight(e) < e.cwnd:
         sndbuf_expand(e)
-        e.cwnd_stamp = jiffies(e.host, now)
+        e.cwnd_stamp = now
     if writeable(e):
         e.nospace = 0
         e.wake = 1

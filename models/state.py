@@ -816,7 +816,7 @@ class Endpoint(Record):
     cwnd_cnt: int
     cwnd_clamp: int
     cwnd_used: int
-    cwnd_stamp: int  # jiffies
+    cwnd_stamp: int  # ns: when the window was last full, or set
     ssthresh: int
     prior_cwnd: int
     prior_ssthresh: int

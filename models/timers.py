@@ -8,10 +8,15 @@ from __future__ import annotations
 from models.state import Host
 
 
+def jiffies_at(h: Host, t: int) -> int:
+    """The tick number at any time `t` (ns)."""
+    return (t + h.phase) // h.tick
+
+
 def jiffies(h: Host, now: int) -> int:
     """The tick number at `now` (ns), which never goes back: the latest one holds until its end."""
     if now >= h.tick_to:
-        h.tick_no = (now + h.phase) // h.tick
+        h.tick_no = jiffies_at(h, now)
         h.tick_to = (h.tick_no + 1) * h.tick - h.phase
     return h.tick_no
 

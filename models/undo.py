@@ -16,7 +16,7 @@ from models.constants import CA_OPEN, EVER_OR_NOW_RETRANS, LOST
 from models.rack import REO_WND_PERSIST
 from models.sack import check_sack_reordering
 from models.state import Endpoint
-from models.timers import jiffies, timestamp
+from models.timers import timestamp
 
 
 def init_undo(e: Endpoint) -> None:
@@ -59,7 +59,7 @@ def undo_cwnd_reduction(e: Endpoint, now: int, unmark_loss: int) -> None:
     if e.prior_ssthresh:
         e.cwnd = cc_undo_cwnd(e)
         e.ssthresh = max(e.ssthresh, e.prior_ssthresh)
-    e.cwnd_stamp = jiffies(e.host, now)
+    e.cwnd_stamp = now
     e.undo_marker = 0
     e.rack_advanced = 1  # look at the losses again
     e.undos += 1
