@@ -18,14 +18,13 @@ from models.constants import (
     FREED_WRITE,
     NAGLE_CORK,
     NAGLE_PUSH,
-    TIMER_NONE,
     TIMER_TLP,
 )
 from models.fragment import fragment, payload, set_tso_segs
 from models.inflight import packets_in_flight
 from models.nagle import holds_partial, minshall_update, nagle_holds
 from models.rearm import probe0_timer, rearm_rto, rto_left
-from models.skbuff import rtx_append, skb_free, sq_unlink
+from models.skbuff import rtx_append, skb_free, sq_pop, sq_unlink
 from models.slow_start import cwnd_validate
 from models.sndbuf import check_space
 from models.state import AUTOCORK, CORK, CWND, INF, NAGLE, PACING, RWND, SLOTS, TSO_DEFER, Endpoint, Link
@@ -51,12 +50,9 @@ def tso_segs(e: Endpoint, mss: int) -> int:
     return min(max(size // mss, cc_min_tso_segs(e)), e.gso_segs)
 
 
-def cwnd_quota(e: Endpoint) -> int:
-    """Segments the congestion window allows now; half of it at most, so that two bursts fit."""
-    in_flight = packets_in_flight(e)
-    if in_flight >= e.cwnd:
-        return 0
-    return min(max(e.cwnd >> 1, 1), e.cwnd - in_flight)
+def cwnd_quota(e: Endpoint, room: int) -> int:
+    """Segments a super-segment may have when cwnd has room for `room`: half of it at most, so that two bursts fit."""
+    return max(min(e.cwnd >> 1, room), 1)
 
 
 def window_end(e: Endpoint) -> int:
@@ -67,13 +63,14 @@ def window_end(e: Endpoint) -> int:
 def fits_window(e: Endpoint, i: int, mss: int) -> int:
     """The first segment of skb `i` must fit the receiver's window entirely."""
     k = e.skb[i]
-    return 1 if min(k.end, k.seq + mss) <= window_end(e) else 0
+    end = window_end(e)
+    return 1 if k.end <= end or k.seq + mss <= end else 0
 
 
 def grow(e: Endpoint, i: int, amount: int) -> None:
     """Fill the head from the skb behind it, up to `amount` bytes."""
     k = e.skb[i]
-    if k.next == 0 or k.eor:
+    if k.next == 0 or k.eor or amount <= 0:
         return
     b = e.skb[k.next]
     n = min(amount, b.end - b.seq)
@@ -174,7 +171,7 @@ def new_data_sent(e: Endpoint, i: int, now: int, probing: int) -> None:
     k = e.skb[i]
     prior = e.packets_out
     e.snd_nxt = k.end
-    sq_unlink(e, i)
+    sq_pop(e)
     rtx_append(e, i)
     if e.sacked_hint == 0:
         e.sacked_hint = i
@@ -193,32 +190,28 @@ def gate(e: Endpoint, now: int, i: int, mss: int, quota: int, max_segs: int, non
         allowed = NAGLE_PUSH if k.next else nonagle
         if nagle_holds(e, payload(k), mss, k.fin, allowed):
             return CORK if allowed & NAGLE_CORK else NAGLE
-    elif push_one == 0:
-        defer = tso_defers(e, i, max_segs, now)
-        if defer == 2:
-            e.defer_cwnd_limited = 1
-        if defer:
-            return TSO_DEFER
-    limit = mss
-    if k.pcount > 1:
+    else:
+        if push_one == 0:
+            defer = tso_defers(e, i, max_segs, now)
+            if defer == 2:
+                e.defer_cwnd_limited = 1
+            if defer:
+                return TSO_DEFER
         limit = split_point(e, i, mss, quota, nonagle)
-    if payload(k) > limit:
-        fragment(e, i, limit, mss)
+        if payload(k) > limit:
+            fragment(e, i, limit, mss)
     if small_queue_full(e, i, 0):
         return AUTOCORK
     return -1
 
 
-def write_xmit(e: Endpoint, l: Link, now: int, nonagle: int, push_one: int, cause: int) -> int:
-    """Send what may be sent. push_one 1 sends one skb, 2 a loss probe that ignores cwnd.
+def write_xmit(e: Endpoint, l: Link, now: int, nonagle: int, push_one: int, cause: int) -> None:
+    """Send what may be sent of what is queued. push_one 1 sends one skb, 2 a loss probe that ignores cwnd.
 
-    `cause` (FREED_*) is what prompted the attempt. Returns 1 when nothing is in flight and something is still queued:
-    then only the probe timer can move it.
+    `cause` (FREED_*) is what prompted the attempt. Where nothing is in flight then, only a timer can move the rest.
     """
     mss = current_mss(e)
-    max_segs = 1
-    if e.sq_head != e.sq_tail or payload(e.skb[e.sq_head]) > mss:
-        max_segs = tso_segs(e, mss)  # what makes a single segment does not ask
+    max_segs = 0
     probing = 1 if push_one != 2 and may_probe(e) else 0
     sent = 0
     refused = QUEUE_NOTHING + PACING
@@ -230,16 +223,16 @@ def write_xmit(e: Endpoint, l: Link, now: int, nonagle: int, push_one: int, caus
             e.pace_at = min(e.pace_at, e.wstamp)
             refused = PACING
             break
-        quota = cwnd_quota(e)
-        if quota == 0:
-            if push_one != 2:
-                refused = CWND
-                break
-            quota = 1
-        quota = min(quota, max_segs)
-        missing = quota * mss - payload(k)
-        if missing > 0:
-            grow(e, i, missing)
+        room = e.cwnd - packets_in_flight(e)
+        if room <= 0 and push_one != 2:
+            refused = CWND
+            break
+        quota = 1
+        if k.next or payload(k) > mss:  # it may make several segments
+            if max_segs == 0:
+                max_segs = tso_segs(e, mss)
+            quota = min(cwnd_quota(e, room), max_segs)
+            grow(e, i, quota * mss - payload(k))
         set_tso_segs(k, mss)
         why = gate(e, now, i, mss, quota, max_segs, nonagle, push_one)
         if why >= 0:
@@ -252,8 +245,6 @@ def write_xmit(e: Endpoint, l: Link, now: int, nonagle: int, push_one: int, caus
         stamp_first_transmission(e, k.end, now, cause)
         if push_one:
             break
-    if e.sq_head == 0:
-        refused = QUEUE_NOTHING + PACING
     if push_one == 0 or e.sq_head == 0:
         e.held_by = refused
         switch(e.clock, now, refused - PACING)
@@ -265,14 +256,14 @@ def write_xmit(e: Endpoint, l: Link, now: int, nonagle: int, push_one: int, caus
             e.prr_out += sent
         if probing:
             schedule_loss_probe(e, now, rto_left(e, now))
-        return 0
-    return 1 if e.packets_out == 0 and e.sq_head else 0
+    elif push_one == 0:
+        probe0_timer(e, now)
 
 
 def push_pending(e: Endpoint, l: Link, now: int, nonagle: int, cause: int) -> None:
-    """`__tcp_push_pending_frames()`: try to send; if only time can help, arm the probe timer."""
-    if e.sq_head and write_xmit(e, l, now, nonagle, 0, cause) and e.timer == TIMER_NONE:
-        probe0_timer(e, now)
+    """Send what may be sent (`__tcp_push_pending_frames()`)."""
+    if e.sq_head:
+        write_xmit(e, l, now, nonagle, 0, cause)
 
 
 def pacing_timer(e: Endpoint, l: Link, now: int, cause: int) -> None:

@@ -136,7 +136,7 @@ def receive(e: Endpoint, l: Link, peer: Endpoint, way: Link, p: Packet, now: int
     if p.ack > e.snd_nxt:
         return  # it acknowledges what was never sent
     wnd = e.snd_wnd
-    if p.seq <= e.last_ack_sent:
+    if p.seq <= e.rcv_wup:
         e.ts_recent = p.tsval
     e.last_tsecr = p.tsecr
     if p.len == 0 or p.ack != e.snd_una or p.wnd != wnd or p.nsack:

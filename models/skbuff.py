@@ -69,6 +69,16 @@ def sq_unlink(e: Endpoint, i: int) -> None:
         e.sq_tail = k.prev
 
 
+def sq_pop(e: Endpoint) -> None:
+    """The head of the send queue leaves it."""
+    k = e.skb[e.sq_head]
+    e.sq_head = k.next
+    if k.next:
+        e.skb[k.next].prev = 0
+    else:
+        e.sq_tail = 0
+
+
 def rtx_append(e: Endpoint, i: int) -> None:
     """To the tail of the retransmit queue."""
     k = e.skb[i]

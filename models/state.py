@@ -898,12 +898,11 @@ class Endpoint(Record):
     pacing_on: int  # internal pacing enforced
     pacing_rate: int  # bytes a second
     wstamp: int  # ns: tcp_wstamp_ns, earliest departure of the next skb
-    data_segs_out: int
-    pace_credit: int  # ns the latest skb left later than it might have
+    data_segs_out: int  # data packets, retransmissions included
     pace_at: int  # hrtimer
     # receiver
     rcv_nxt: int
-    rcv_wup: int
+    rcv_wup: int  # rcv_nxt when the latest ACK was sent (also last_ack_sent)
     rcv_wnd: int
     copied_seq: int
     rcv_wscale: int
@@ -950,7 +949,6 @@ class Endpoint(Record):
     rcv_rtt_time: int  # us
     rcv_rtt_last_tsecr: int
     ts_recent: int  # peer's TSval to echo, ms
-    last_ack_sent: int
     last_tsecr: int  # rx_opt.rcv_tsecr of the packet being processed
     fin_seen: int  # the peer has closed; its FIN is the sequence number below rcv_nxt
     fin_sent: int  # this end has closed; its FIN is the sequence number below write_seq
@@ -966,7 +964,6 @@ class Endpoint(Record):
     held_by: int  # the cause that refused the head at the latest attempt
     next_at: int  # the earliest of this end's own deadlines, as the loop last saw them
     # counters
-    segments: int  # data packets sent, retransmissions included
     pure_acks: int
     acks_by_timer: int
     rtos: int

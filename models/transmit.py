@@ -17,7 +17,7 @@ from models.qdisc import begin_unit, qdisc_send, qdisc_slot
 from models.rate import rate_skb_sent
 from models.receive_window import tcp_select_window
 from models.skbuff import ts_append, ts_unlink
-from models.state import INF, Endpoint, Link, Packet
+from models.state import INF, Endpoint, Link, Packet, Skb
 from models.timers import jiffies, timestamp
 
 HEADERS = 40
@@ -31,10 +31,9 @@ UNPACED_SEGMENTS = 10
 
 def sack_option_bytes(e: Endpoint) -> int:
     """TCP option bytes the SACK blocks to report take (tcp_established_options)."""
-    blocks = min(3, e.nsack + e.dsack)
-    if blocks == 0 or e.sack_ok == 0:
+    if e.nsack + e.dsack == 0 or e.sack_ok == 0:
         return 0
-    return 4 + 8 * blocks
+    return 4 + 8 * min(3, e.nsack + e.dsack)
 
 
 def current_mss(e: Endpoint) -> int:
@@ -116,7 +115,6 @@ def put_packet(
     if e.sack_ok and e.nsack + e.dsack:
         p.iplen += sack_option_bytes(e)
         write_sack_blocks(e, p)
-    e.last_ack_sent = e.rcv_nxt
     if e.qd.rate:
         qdisc_send(e, p, now)
     else:
@@ -126,26 +124,36 @@ def put_packet(
 def send_ack(e: Endpoint, l: Link, now: int) -> None:
     """A packet with an ACK and nothing else (`tcp_send_ack`)."""
     wnd = tcp_select_window(e)
-    put_packet(e, l, now, e.snd_nxt, 0, 0, 0, PURE_ACK_TRUESIZE, wnd)
     event_ack_sent(e)
     e.pure_acks += 1
+    put_packet(e, l, now, e.snd_nxt, 0, 0, 0, PURE_ACK_TRUESIZE, wnd)
 
 
 def send_window_probe(e: Endpoint, l: Link, now: int) -> None:
     """A segment the peer must answer: one byte below snd_una, no data (`tcp_xmit_probe_skb`)."""
     wnd = tcp_select_window(e)
-    put_packet(e, l, now, e.snd_una - 1, 0, 0, 0, PURE_ACK_TRUESIZE, wnd)
     event_ack_sent(e)
     e.window_probes += 1
+    put_packet(e, l, now, e.snd_una - 1, 0, 0, 0, PURE_ACK_TRUESIZE, wnd)
 
 
-def pace(e: Endpoint, length: int) -> None:
-    """When the next skb may leave, under internal pacing (`tcp_update_skb_after_send`)."""
+def pace(e: Endpoint, length: int, credit: int) -> None:
+    """When the next skb may leave, under internal pacing: this one left `credit` ns later than it might have.
+
+    `tcp_update_skb_after_send()`
+    """
     if e.pacing_rate and e.data_segs_out >= UNPACED_SEGMENTS:
         took = length * 1_000_000_000 // e.pacing_rate
-        credit = e.pace_credit
-        took -= min(took // 2, credit)
-        e.wstamp += took
+        e.wstamp += took - min(took // 2, credit)
+
+
+def stamp(e: Endpoint, k: Skb, now: int, length: int) -> None:
+    """Skb `k` leaves now, or as soon as internal pacing allows."""
+    prior = e.wstamp
+    e.wstamp = max(prior, now)
+    k.sent = e.wstamp
+    if e.pacing_on:
+        pace(e, length, k.sent - prior)
 
 
 def transmit_skb(e: Endpoint, l: Link, now: int, i: int) -> None:
@@ -156,29 +164,24 @@ def transmit_skb(e: Endpoint, l: Link, now: int, i: int) -> None:
     k = e.skb[i]
     length = payload(k)
     rate_skb_sent(e, now, i)
-    prior = e.wstamp
-    e.wstamp = max(e.wstamp, now)
-    k.sent = e.wstamp
-    e.pace_credit = e.wstamp - prior
-    psh = 1 if k.pcount > 1 else k.psh
-    retrans = 1 if k.in_rtx else 0
     wnd = tcp_select_window(e)
-    mss = k.gso_size if k.pcount > 1 else length
-    seq = k.seq
-    share = k.truesize // k.pcount if k.pcount > 1 else k.truesize
-    if e.qd.rate:
-        begin_unit(e.qd, length + k.pcount * (HEADERS + e.timestamps * TIMESTAMPS + sack_option_bytes(e)), k.pcount)
-    for left in range(k.pcount - 1, -1, -1):
-        n = mss if left else k.seq + length - seq
-        flags = 0 if left else psh * PSH_FLAG + k.fin * FIN_FLAG
-        put_packet(e, l, now, seq, n, flags, retrans, share, wnd)
-        e.segments += 1
-        seq += n
     event_ack_sent(e)
     event_data_sent(e, now)
     e.data_segs_out += k.pcount
-    if e.pacing_on:
-        pace(e, length)
-    ts_unlink(e, i)
+    stamp(e, k, now, length)
+    if k.in_rtx:
+        ts_unlink(e, i)
     ts_append(e, i)
     e.host.app_ns += e.host.tx_ns
+    if e.qd.rate:
+        begin_unit(e.qd, length + k.pcount * (HEADERS + e.timestamps * TIMESTAMPS + sack_option_bytes(e)), k.pcount)
+    psh = k.psh
+    share = k.truesize
+    seq = k.seq
+    if k.pcount > 1:
+        psh = 1
+        share //= k.pcount
+        for _ in range(k.pcount - 1):
+            put_packet(e, l, now, seq, k.gso_size, 0, k.in_rtx, share, wnd)
+            seq += k.gso_size
+    put_packet(e, l, now, seq, k.seq + length - seq, psh * PSH_FLAG + k.fin * FIN_FLAG, k.in_rtx, share, wnd)

@@ -58,7 +58,7 @@ def counters(e: Any, incoming: Any) -> Counters:
     """Read an endpoint's counters."""
     w = e.w
     return Counters(
-        e.segments, e.pure_acks, e.acks_by_timer, e.total_retrans, w.writes, w.write_bytes, w.blocks, w.block_ns,
+        e.data_segs_out, e.pure_acks, e.acks_by_timer, e.total_retrans, w.writes, w.write_bytes, w.blocks, w.block_ns,
         e.wmem_peak, e.host.app_ns, incoming.rx_ns, e.autocorks, e.rtos, e.tlps,
     )  # fmt: skip
 
