@@ -163,7 +163,7 @@ RARE = (
 )
 """Modules that most messages of most runs do not meet: kept out of the way of the others."""
 CALLED = (
-    *("push", "push_pending", "put_packet", "reset_xmit_timer", "run_writer", "send_ack"),
+    *("push", "reset_xmit_timer", "run_writer", "send_ack"),
     *("send_window_probe", "write_xmit"),
 )
 """Functions that are large and called from several places."""
