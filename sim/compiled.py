@@ -151,7 +151,7 @@ def build(path: FilePath) -> None:
     with alone(path.parent):
         if path.exists():
             return
-        print("tinygram: compiling the model, once (about half a minute)", file=sys.stderr, flush=True)  # noqa: T201
+        print("tinygram: compiling the model, once (about a minute)", file=sys.stderr, flush=True)  # noqa: T201
         search = os.pathsep.join([str(ROOT), *filter(None, sys.path)])
         environment = {**os.environ, **OPTIMISE_NOTHING, "PYTHONPATH": search}
         subprocess.run([sys.executable, "-P", "-m", "sim.translate", str(path)], env=environment, check=True)

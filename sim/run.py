@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 Driver = Literal["auto", "simpy", "loop", "compiled"]
 
 COMPILED_FROM = 200_000
-"""`auto` compiles, which takes about half a minute once, for runs of at least this many messages ..."""
+"""`auto` compiles, which takes about a minute once, for runs of at least this many messages ..."""
 CACHED_FROM = 10_000
 """... and loads what was compiled before for runs of at least this many (or as many full segments)."""
 LARGEST_RUN = 1_000_000_000
