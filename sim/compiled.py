@@ -70,6 +70,7 @@ def is_cached() -> bool:
     return object_file().exists()
 
 
+@cache
 def kinds(cls: type[Record] = Path) -> dict[type[Record], bool]:
     """Every record type in a state, the innermost first, and whether it occurs in arrays."""
     found: dict[type[Record], bool] = {}
@@ -90,7 +91,8 @@ def layouts() -> dict[type[Record], np.dtype[Any]]:
     types have no names, it tells whose field is read (`sim.families`).
     """
     made: dict[type[Record], np.dtype[Any]] = {}
-    for cls, in_array in {**kinds(), Path: False}.items():
+    arrays = kinds()
+    for cls, in_array in {**arrays, Path: False}.items():
         columns: list[Any] = []
         for name, kind in fields(cls).items():
             if kind is int:
@@ -99,7 +101,7 @@ def layouts() -> dict[type[Record], np.dtype[Any]]:
                 columns.append((name, np.int64 if kind[0] is int else made[kind[0]], (kind[1],)))
             else:
                 columns.append((name, made[kind]))
-        taken = {made[other].itemsize for other in made if not (in_array and kinds()[other])}
+        taken = {made[other].itemsize for other in made if not (in_array and arrays[other])}
         while np.dtype(columns).itemsize in taken:
             columns.append((f"unused{len(columns)}", np.int64))
         made[cls] = np.dtype(columns)
