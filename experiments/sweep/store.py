@@ -11,7 +11,7 @@ from __future__ import annotations
 import os
 import sqlite3
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import closing, contextmanager, suppress
 from dataclasses import astuple
 from errno import EDQUOT, EFBIG, ENOSPC
 from itertools import count
@@ -26,6 +26,8 @@ from experiments.sweep.schema import APPLICATION_ID, LAYOUT, RESULT_COLUMNS, SCH
 if TYPE_CHECKING:
     from experiments.sweep.plan import Plan
 
+RECOVERIES = 3
+"""How often a store may turn out to have just been left in the middle of a transaction before that is an error."""
 _FULL = (sqlite3.SQLITE_FULL, sqlite3.SQLITE_IOERR)  # a quota, or a limit on the file's size, shows as the latter
 
 
@@ -214,7 +216,24 @@ def _refuse_folder(path: Path) -> None:
 
 def _open_to_read(path: Path) -> sqlite3.Connection:
     _refuse_folder(path)
-    return sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro", uri=True)
+    for attempt in count():
+        connection = sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro", uri=True)
+        try:
+            connection.execute("PRAGMA application_id").fetchone()
+        except sqlite3.OperationalError as error:
+            connection.close()
+            if error.sqlite_errorcode & 0xFF != sqlite3.SQLITE_READONLY or attempt == RECOVERIES:
+                raise
+            _recover(path)
+        else:
+            break
+    return connection
+
+
+def _recover(path: Path) -> None:
+    """A writer was killed in a transaction, which SQLite takes back at the next opening, though not for a reader."""
+    with closing(sqlite3.connect(path)) as connection:
+        connection.execute("PRAGMA application_id").fetchone()
 
 
 def _layout(path: Path, connection: sqlite3.Connection) -> int | None:

@@ -147,3 +147,27 @@ def test_a_disk_that_fills_up_is_said_and_loses_nothing(undisturbed: str, tmp_pa
     assert "make room and repeat the command" in said
     assert 0 < sweep.kept() < RUNS
     assert sweep.finish() == undisturbed
+
+
+KILLED_WRITER = """
+import os, signal, sqlite3, sys
+store = sqlite3.connect(sys.argv[1], isolation_level=None)
+store.execute("PRAGMA journal_mode = DELETE")
+store.execute("PRAGMA cache_size = 1")  # pages that are written before they are committed
+store.execute("BEGIN IMMEDIATE")
+store.execute("CREATE TABLE half (text)")
+store.executemany("INSERT INTO half VALUES (?)", [("x" * 1000,)] * 1000)
+os.kill(os.getpid(), signal.SIGKILL)
+"""
+
+
+def test_a_writer_killed_in_the_middle_of_a_transaction_keeps_nobody_from_reading(tmp_path: Path):
+    path = tmp_path / "half.sqlite"
+    with Store.to_write(path):
+        pass
+    subprocess.run([sys.executable, "-c", KILLED_WRITER, str(path)], check=False)
+    assert path.with_name("half.sqlite-journal").exists()
+    with Store.to_read(path) as store:
+        assert store.rows("SELECT name FROM sqlite_master WHERE name = 'half'") == []
+    with Store.to_export(path) as store:
+        assert store.rows("SELECT count(*) FROM run") == [(0,)]
