@@ -9,7 +9,8 @@ RFC 2018, RFC 2883. Linux: `tcp_data_queue_ofo()`, `tcp_ofo_queue()`, `tcp_sack_
 from __future__ import annotations
 
 from models.constants import ERR_RANGES
-from models.state import RANGES, READS, Endpoint
+from models.receive_queue import queue_skb
+from models.state import RANGES, Endpoint
 
 SACK_BLOCKS = 4  # TCP_NUM_SACKS
 
@@ -179,12 +180,7 @@ def take_in_order(e: Endpoint) -> None:
         if r.start < e.rcv_nxt:
             dsack_extend(e, r.start, min(r.end, e.rcv_nxt))
         if r.end > e.rcv_nxt:
-            k = e.rq[(e.rq_head + e.rq_len) & (READS - 1)]
-            k.start = e.rcv_nxt
-            k.end = r.end
-            k.truesize = r.truesize
-            k.room = 0
-            e.rq_len += 1
+            queue_skb(e, e.rcv_nxt, r.end, r.truesize, 0)
             e.rcv_nxt = r.end
         else:
             e.rmem_alloc -= r.truesize

@@ -43,6 +43,19 @@ def received_room(truesize: int, iplen: int) -> int:
     return truesize - SKB_STRUCT - SHARED_INFO - HEADROOM - iplen
 
 
+def queue_skb(e: Endpoint, start: int, end: int, truesize: int, room: int) -> None:
+    """Bytes [start, end), in an skb with `room` left, are the last that can be read."""
+    if e.rq_len >= READS - 1:
+        e.err = ERR_READS
+        return
+    k = e.rq[(e.rq_head + e.rq_len) & (READS - 1)]
+    k.start = start
+    k.end = end
+    k.truesize = truesize
+    k.room = room
+    e.rq_len += 1
+
+
 def tcp_queue_rcv(e: Endpoint, start: int, end: int, iplen: int, truesize: int) -> int:
     """Queue an in-order segment for the reader; 1 if it fitted into the tail of the last skb. tcp_try_coalesce()"""
     e.rcv_nxt = end
@@ -52,15 +65,7 @@ def tcp_queue_rcv(e: Endpoint, start: int, end: int, iplen: int, truesize: int) 
             tail.end = end
             tail.room -= end - start
             return 1
-        if e.rq_len == READS:
-            e.err = ERR_READS
-            return 0
-    k = e.rq[(e.rq_head + e.rq_len) & (READS - 1)]
-    k.start = start
-    k.end = end
-    k.truesize = truesize
-    k.room = received_room(truesize, iplen)
-    e.rq_len += 1
+    queue_skb(e, start, end, truesize, received_room(truesize, iplen))
     e.rmem_alloc += truesize
     return 0
 

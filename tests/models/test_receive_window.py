@@ -4,9 +4,10 @@ from pathlib import Path
 
 import pytest
 
-from models.constants import PSH_FLAG
+from models.constants import ERR_READS, PSH_FLAG
 from models.delayed_ack import measure_rcv_mss
-from models.receive_queue import received_truesize, tcp_copy_received, tcp_queue_rcv, tcp_try_rmem_schedule
+from models.out_of_order import queue_out_of_order, take_in_order
+from models.receive_queue import queue_skb, received_truesize, tcp_copy_received, tcp_queue_rcv, tcp_try_rmem_schedule
 from models.receive_window import (
     __tcp_select_window,
     set_rcvbuf,
@@ -22,7 +23,7 @@ from models.receive_window import (
     tcp_select_window,
     update_scaling_ratio,
 )
-from models.state import Endpoint
+from models.state import READS, Endpoint
 from sim.plain import new
 
 HEADERS = 52
@@ -371,3 +372,15 @@ def test_what_is_left_of_the_window_is_never_negative():
     e = opened()
     e.rcv_nxt += 100_000
     assert tcp_receive_window(e) == 0
+
+
+def test_more_skbs_than_the_receive_queue_holds_are_an_error_however_they_come() -> None:
+    e = new(Endpoint, True)
+    for i in range(READS - 1):
+        queue_skb(e, i, i + 1, 832, 0)
+    assert (e.rq_len, e.err) == (READS - 1, 0)
+    e.rcv_nxt = READS - 1
+    queue_out_of_order(e, e.rcv_nxt, e.rcv_nxt + 1, 832)
+    take_in_order(e)
+    assert (e.rq_len, e.err) == (READS - 1, ERR_READS)
+    assert e.rq[e.rq_head].start == 0
