@@ -135,6 +135,8 @@ def __tcp_select_window(e: Endpoint) -> int:
 def _unscaled_window(e: Endpoint, free: int, full: int) -> int:
     """Without window scaling: a multiple of the MSS, moved only by whole segments."""
     mss = min(e.rcv_mss, full)
+    if mss <= 0:
+        return 0
     if e.rcv_wnd <= free - mss or e.rcv_wnd > free:
         return free - free % mss
     if mss == full and free > e.rcv_wnd + (full >> 1):
