@@ -11,7 +11,7 @@ from __future__ import annotations
 import os
 import sqlite3
 from collections.abc import Iterator, Sequence
-from contextlib import closing, contextmanager, suppress
+from contextlib import contextmanager, suppress
 from dataclasses import astuple
 from errno import EDQUOT, EFBIG, ENOSPC
 from itertools import count
@@ -214,26 +214,27 @@ def _refuse_folder(path: Path) -> None:
         raise StoreMistake(f"{path} is a folder: give --store the name of a file")
 
 
-def _open_to_read(path: Path) -> sqlite3.Connection:
+def _open_to_read(path: Path, recoveries: int = RECOVERIES) -> sqlite3.Connection:
     _refuse_folder(path)
-    for attempt in count():
-        connection = sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro", uri=True)
-        try:
-            connection.execute("PRAGMA application_id").fetchone()
-        except sqlite3.OperationalError as error:
-            connection.close()
-            if error.sqlite_errorcode & 0xFF != sqlite3.SQLITE_READONLY or attempt == RECOVERIES:
-                raise
-            _recover(path)
-        else:
-            break
-    return connection
+    try:
+        return _connected(path, "ro")
+    except sqlite3.OperationalError as error:
+        if error.sqlite_errorcode & 0xFF != sqlite3.SQLITE_READONLY or not recoveries:
+            raise
+    # a writer was killed in a transaction, which SQLite takes back at the next opening, though not for a reader
+    _connected(path, "rw").close()
+    return _open_to_read(path, recoveries - 1)
 
 
-def _recover(path: Path) -> None:
-    """A writer was killed in a transaction, which SQLite takes back at the next opening, though not for a reader."""
-    with closing(sqlite3.connect(path)) as connection:
+def _connected(path: Path, mode: str) -> sqlite3.Connection:
+    """A connection that has read from the file, which has to be there."""
+    connection = sqlite3.connect(f"{path.absolute().as_uri()}?mode={mode}", uri=True)
+    try:
         connection.execute("PRAGMA application_id").fetchone()
+    except sqlite3.Error:
+        connection.close()
+        raise
+    return connection
 
 
 def _layout(path: Path, connection: sqlite3.Connection) -> int | None:
