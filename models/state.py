@@ -586,7 +586,6 @@ class Writer(Record):
     size: int  # bytes of a message made on the fly
     npieces: int  # request/response: back-to-back writes a message takes ...
     cut: Annotated[list[int], 16]  # ... and their sizes
-    gap: int  # SLEEPER: nominal interval
     granularity: int
     think: int
     period: int
@@ -971,7 +970,6 @@ class Endpoint(Record):
     fast_retransmits: int
     undos: int
     spurious_rtos: int
-    probes: int
     autocorks: int
     window_probes: int
     err: int

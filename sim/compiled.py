@@ -72,15 +72,15 @@ def is_cached() -> bool:
 
 @cache
 def kinds(cls: type[Record] = Path) -> dict[type[Record], bool]:
-    """Every record type in a state, the innermost first, and whether it occurs in arrays."""
+    """Every record type in `cls`, the innermost first and itself last, and whether it occurs in arrays."""
     found: dict[type[Record], bool] = {}
     for kind in fields(cls).values():
         array = isinstance(kind, tuple)
         inner = kind[0] if array else kind
         if inner is not int:
-            for part, in_array in {**kinds(inner), inner: False}.items():
+            for part, in_array in kinds(inner).items():
                 found[part] = found.get(part, False) or array or in_array
-    return found
+    return {**found, cls: False}
 
 
 @cache
@@ -91,8 +91,7 @@ def layouts() -> dict[type[Record], np.dtype[Any]]:
     types have no names, it tells whose field is read (`sim.families`).
     """
     made: dict[type[Record], np.dtype[Any]] = {}
-    arrays = kinds()
-    for cls, in_array in {**arrays, Path: False}.items():
+    for cls, in_array in kinds().items():
         columns: list[Any] = []
         for name, kind in fields(cls).items():
             if kind is int:
@@ -101,7 +100,7 @@ def layouts() -> dict[type[Record], np.dtype[Any]]:
                 columns.append((name, np.int64 if kind[0] is int else made[kind[0]], (kind[1],)))
             else:
                 columns.append((name, made[kind]))
-        taken = {made[other].itemsize for other in made if not (in_array and arrays[other])}
+        taken = {made[other].itemsize for other in made if not (in_array and kinds()[other])}
         while np.dtype(columns).itemsize in taken:
             columns.append((f"unused{len(columns)}", np.int64))
         made[cls] = np.dtype(columns)

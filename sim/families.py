@@ -1,6 +1,6 @@
 """Copies of the compiled loop for what most connections have in common.
 
-Half of what a rule asks is how the connection was set up: is this HTTP/2, is there a shaper, may a probe be sent? The
+Much of what a rule asks is how the connection was set up: is this HTTP/2, is there a shaper, may a probe be sent? The
 answer is the same for every message, and for most connections. So the program is compiled once for any connection and
 once for each family, with what its members have in common put in for the questions; the entry looks which copy serves
 a connection, each time the driver calls it. Results are the same whichever it is, only the speed is not.

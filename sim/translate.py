@@ -134,11 +134,10 @@ HEAD = re.compile(r"^define linkonce_odr i32 @(?P<name>\S+?)\(.*$", re.MULTILINE
 def apart(function: Function) -> list[str]:
     """The parameters that are records no other parameter can reach into, as neither type contains the other."""
     given = {name: hint for name, hint in get_type_hints(function).items() if name != "return" and hint is not int}
-    within = {kind: {kind, *kinds(kind)} for kind in given.values() if kind is not type(None)}
     return [
         name
         for name, kind in given.items()
-        if not any(other != name and (kind in within[k] or k in within[kind]) for other, k in given.items())
+        if not any(other != name and (kind in kinds(k) or k in kinds(kind)) for other, k in given.items())
     ]
 
 
@@ -162,10 +161,7 @@ RARE = (
     *("http2_turns", "timeouts", "undo"),
 )
 """Modules that most messages of most runs do not meet: kept out of the way of the others."""
-CALLED = (
-    *("push", "reset_xmit_timer", "run_writer", "send_ack"),
-    *("send_window_probe", "write_xmit"),
-)
+CALLED = ("push", "reset_xmit_timer", "run_writer", "send_ack", "send_window_probe", "write_xmit")
 """Functions that are large and called from several places."""
 
 
@@ -191,19 +187,19 @@ def inlining(name: str) -> str:
     return "cold" if module in RARE else "alwaysinline"
 
 
-def module(ir: str, entry: str, symbol: str) -> Any:
+def parse(ir: str, entry: str, symbol: str) -> Any:
     """LLVM's module of a program, where only its entry can be seen from outside, as `symbol`."""
-    parsed = llvm.parse_assembly(ir)
-    for thing in [*parsed.functions, *parsed.global_variables]:
+    module = llvm.parse_assembly(ir)
+    for thing in [*module.functions, *module.global_variables]:
         if not thing.is_declaration:
             thing.linkage = "internal"
-    for function in parsed.functions:
+    for function in module.functions:
         if not function.is_declaration:
             function.add_function_attribute(inlining(function.name))
-    visible = parsed.get_function(entry)
+    visible = module.get_function(entry)
     visible.name = symbol
     visible.linkage = "external"
-    return parsed
+    return module
 
 
 def program(entry: Any) -> tuple[str, str]:
@@ -215,7 +211,7 @@ def program(entry: Any) -> tuple[str, str]:
 
 def translate(entry: Any) -> Any:
     """The LLVM module of `entry` and all it reaches, as `SYMBOL`."""
-    return module(*program(entry), SYMBOL)
+    return parse(*program(entry), SYMBOL)
 
 
 def reached(entry: Any) -> set[Function]:
@@ -235,13 +231,11 @@ def with_families(entry: Any) -> Any:
     ir, native = program(entry)
     rules = reached(entry)
     known = {f"family{n}": agreed(rules, family) for n, family in enumerate(FAMILIES)}
-    whole = llvm.parse_assembly(chooser(rules, known, "any", SYMBOL))
-    whole.link_in(module(ir, native, "any"))
-    for name, values in known.items():
-        whole.link_in(module(with_known(ir, values), native, name))
-    for name in (*known, "any"):
-        whole.get_function(name).linkage = "internal"
-    return whole
+    module = llvm.parse_assembly(chooser(rules, known, "any", SYMBOL))
+    for name, values in {**known, "any": {}}.items():
+        module.link_in(parse(with_known(ir, values), native, name))
+        module.get_function(name).linkage = "internal"
+    return module
 
 
 def optimise(module: Any, machine: Any) -> None:

@@ -87,13 +87,7 @@ def test_an_edit_anywhere_gives_another_name(copy: Path, file: str) -> None:
 
 
 def test_every_module_the_loop_reaches_is_in_the_name() -> None:
-    reached, todo = set(), [translate.run]
-    while todo:
-        function = todo.pop()
-        if function not in reached:
-            reached.add(function)
-            todo += translate.callees(function).values()
-    assert {f.__module__ for f in reached} <= set(compiled.source_modules())
+    assert {f.__module__ for f in translate.reached(translate.run)} <= set(compiled.source_modules())
 
 
 def test_another_processor_gives_another_name(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -178,12 +172,7 @@ def test_what_cannot_be_kept_is_compiled_for_this_process(tmp_path, monkeypatch,
 
 
 def test_what_is_said_about_rules_is_said_of_rules_that_exist() -> None:
-    reached, todo = set(), [translate.run]
-    while todo:
-        function = todo.pop()
-        if function not in reached:
-            reached.add(function)
-            todo += translate.callees(function).values()
+    reached = translate.reached(translate.run)
     assert {f"models.{module}" for module in translate.RARE} <= {f.__module__ for f in reached}
     assert set(translate.CALLED) <= {f.__name__ for f in reached}
 

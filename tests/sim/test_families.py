@@ -29,11 +29,10 @@ RULES = translate.reached(translate.run)
 KNOWN = {f"family{n}": families.agreed(RULES, family) for n, family in enumerate(families.FAMILIES)}
 PLAIN = Scenario(workload=Workload(messages=1))
 READS = """
-import numba
 from models.nagle import small_segment_unacked
 from sim import families, translate
 ir, _ = translate.program(small_segment_unacked)
-print(ir.count("load i64, ptr"), len(families.READ.findall(ir)))
+print(len(families.READ.findall(ir)))
 """
 
 
@@ -118,7 +117,7 @@ def test_what_a_family_knows_is_never_written_by_a_rule() -> None:
 
 
 def test_a_size_tells_a_record_that_a_family_may_know() -> None:
-    occurs_in_arrays = {**compiled.kinds(), compiled.Path: False}
+    occurs_in_arrays = compiled.kinds()
     sizes = [compiled.dtype(kind).itemsize for kind in occurs_in_arrays]
     for kind, in_array in occurs_in_arrays.items():
         assert in_array or sizes.count(compiled.dtype(kind).itemsize) == 1, kind
@@ -129,4 +128,4 @@ def test_this_numba_reads_fields_in_the_way_that_is_looked_for() -> None:
     environment = {**os.environ, **compiled.OPTIMISE_NOTHING, "PYTHONPATH": str(ROOT)}
     command = [sys.executable, "-P", "-c", READS]
     said = subprocess.run(command, env=environment, capture_output=True, text=True, check=True).stdout
-    assert int(said.split()[1]) > 0
+    assert int(said) > 0
