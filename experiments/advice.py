@@ -1,8 +1,9 @@
 """From a frontier to a sentence a planner can act on, with its reason.
 
-The advice is the knee. Its reason is what happens beside it: for each axis the neighbouring value, all else equal, on
-the same seeds. The cause named is the one of the ledger that grows most for the average message; a neighbour whose P99
-differs by less than its paired interval makes no difference that this many replications can show.
+The advice is the knee, or what alone is unbeaten; of a frontier without a knee the two ends are named, since which to
+take is the planner's to say. The reason for a choice is what happens beside it: for each axis the neighbouring value,
+all else equal, on the same seeds. The cause named is the one of the ledger that grows most for the average message; a
+neighbour whose P99 differs by less than its paired interval makes no difference that this many replications can show.
 """
 
 from __future__ import annotations
@@ -23,12 +24,12 @@ Causes = Mapping[str, float]
 
 @dataclass(frozen=True)
 class Neighbour:
-    """The knee with one axis moved to the next value."""
+    """What is advised, with one axis moved to the next value."""
 
     axis: str
     value: object
     configuration: Configuration
-    difference: Estimate | None  # its P99 minus the knee's, ns; None when it is overloaded
+    difference: Estimate | None  # its P99 minus that of the choice, ns; None when it is overloaded
     cause: str  # what its average message waits more for (less, when its P99 is lower)
 
 
@@ -47,48 +48,78 @@ def advise(frontier: Frontier) -> Advice:
     """What to choose on this network, and why."""
     axes = frontier.panel.axes
     place = frontier.panel.title or frontier.panel.name
-    knee = frontier.knee
-    if knee is None:
+    if not frontier.front:
         return Advice(f"{place}: no configuration carried its load; lower it, or give it more rate or CPU.", ())
-    sentence = (
-        f"{place}: choose {described(knee.settings, axes)}; it carries "
-        f"{labels.megabits(knee.throughput.mean)} Mbit/s at a P99 of {interval(knee.p99)} ms."
-    )
-    neighbours = list(neighbourhood(frontier, knee))
-    reasons = [_makeup(knee)]
-    reasons += [_sentence(n, axes) for n in neighbours if _large(n, knee) and _decided(n)]
-    open_ = [f"{_name(n, axes)} ({_change(n)} ms)" for n in neighbours if _large(n, knee) and not _decided(n)]
+    low, high = frontier.front[0], frontier.front[-1]
+    choice = frontier.knee or high
+    if frontier.knee or low is high:
+        sentence = f"{place}: choose {described(choice.settings, axes)}; it carries {_carried(choice)}."
+    elif (chosen := _shared_choice(frontier)) is not None:
+        both = " and ".join(f"{_carried(c)} ({_load(c, axes)})" for c in (low, high))
+        sentence = f"{place}: choose {described(chosen, axes)}, which alone is on the frontier; it carries {both}."
+    else:
+        return Advice(_unbent(frontier, place), ())
+    neighbours = list(neighbourhood(frontier, choice))
+    reasons = [_makeup(choice)]
+    reasons += [_sentence(n, axes) for n in neighbours if _large(n, choice) and _decided(n)]
+    open_ = [f"{_name(n, axes)} ({_change(n)} ms)" for n in neighbours if _large(n, choice) and not _decided(n)]
     if open_:
         reasons.append(f"The replications do not decide: {', '.join(open_)}.")
-    same = [_name(n, axes) for n in neighbours if not _large(n, knee)]
+    same = [_name(n, axes) for n in neighbours if not _large(n, choice)]
     if same:
         reasons.append(f"No difference worth naming: {', '.join(same)}.")
     return Advice(sentence, tuple(reasons))
 
 
-def neighbourhood(frontier: Frontier, knee: Configuration) -> Iterator[Neighbour]:
+def _unbent(frontier: Frontier, place: str) -> str:
+    """What there is to choose from where the frontier has no knee."""
+    axes, count = frontier.panel.axes, len(frontier.front)
+    why = "two points, too few for a knee" if count == 2 else f"{count} points and no knee, for it does not bend"
+    low, high = (
+        f"{described(c.settings, axes)} carries {_carried(c)}" for c in (frontier.front[0], frontier.front[-1])
+    )
+    return f"{place}: the frontier has {why}: {low}; {high}. What you need of either decides."
+
+
+def _shared_choice(frontier: Frontier) -> Settings | None:
+    """The settings that the whole frontier shares, where it differs in nothing but the load."""
+    choices = [{k: v for k, v in c.settings.items() if not is_load(k)} for c in frontier.front]
+    return choices[0] if choices[0] and all(choice == choices[0] for choice in choices) else None
+
+
+def _carried(c: Configuration) -> str:
+    """`12.3 Mbit/s at a P99 of 45 [43, 47] ms`."""
+    return f"{labels.megabits(c.throughput.mean)} Mbit/s at a P99 of {interval(c.p99)} ms"
+
+
+def _load(c: Configuration, axes: Mapping[str, object]) -> str:
+    """`load x4`."""
+    return described({key: value for key, value in c.settings.items() if is_load(key)}, axes)
+
+
+def neighbourhood(frontier: Frontier, choice: Configuration) -> Iterator[Neighbour]:
     """The measured configurations one step away on one axis; of the load only the next step up."""
     for axis, values in frontier.panel.axes.items():
-        own = knee.settings[axis]
+        own = choice.settings[axis]
         here = next((i for i, value in enumerate(values) if value is own or value == own), None)
-        if here is None:  # the axis does not apply to the knee
+        if here is None:  # the axis does not apply to the choice
             continue
         for there in (here - 1, here + 1):
             if not 0 <= there < len(values) or (there < here and is_load(axis)):
                 continue
-            other = frontier.find({**knee.settings, axis: values[there]})
+            other = frontier.find({**choice.settings, axis: values[there]})
             if other is not None:
-                yield compared(axis, values[there], knee, other)
+                yield compared(axis, values[there], choice, other)
 
 
-def compared(axis: str, value: object, knee: Configuration, other: Configuration) -> Neighbour:
+def compared(axis: str, value: object, choice: Configuration, other: Configuration) -> Neighbour:
     """What moving one axis does."""
     if not other.sustained:
         return Neighbour(axis, value, other, None, _greatest(other.causes))
-    difference = paired_difference(knee.values("p99_ns"), other.values("p99_ns"))
+    difference = paired_difference(choice.values("p99_ns"), other.values("p99_ns"))
     sign = 1 if difference.mean >= 0 else -1
-    causes = knee.causes.keys() | other.causes.keys()
-    moved = {c: sign * (other.causes.get(c, 0) - knee.causes.get(c, 0)) for c in causes}
+    causes = choice.causes.keys() | other.causes.keys()
+    moved = {c: sign * (other.causes.get(c, 0) - choice.causes.get(c, 0)) for c in causes}
     return Neighbour(axis, value, other, difference, _greatest(moved))
 
 
@@ -111,12 +142,12 @@ def is_load(axis: str) -> bool:
     return axis == "workload.load"
 
 
-def _makeup(knee: Configuration) -> str:
+def _makeup(choice: Configuration) -> str:
     """The two greatest causes of the average message's latency."""
-    total = sum(knee.causes.values())
+    total = sum(choice.causes.values())
     if not total:
         return "Its messages wait for nothing."
-    top = sorted(knee.causes.items(), key=lambda item: -item[1])[:2]
+    top = sorted(choice.causes.items(), key=lambda item: -item[1])[:2]
     parts = " and ".join(f"{100 * ns / total:.0f} % {_words(cause)}" for cause, ns in top if ns)
     return f"Its average message takes {labels.milliseconds(total)} ms, {parts}."
 
@@ -142,9 +173,9 @@ def _change(neighbour: Neighbour) -> str:
     return f"{'+' if mean > 0 else '-'}{labels.milliseconds(abs(mean))}"
 
 
-def _large(neighbour: Neighbour, knee: Configuration) -> bool:
+def _large(neighbour: Neighbour, choice: Configuration) -> bool:
     """Overloaded, or another P99 by more than is worth a word."""
-    return neighbour.difference is None or abs(neighbour.difference.mean) >= MATTERS * knee.p99.mean
+    return neighbour.difference is None or abs(neighbour.difference.mean) >= MATTERS * choice.p99.mean
 
 
 def _decided(neighbour: Neighbour) -> bool:

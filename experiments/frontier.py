@@ -7,7 +7,8 @@ make 0.1 % faster would be unbeaten. How sure it is: `experiments.attainment`.
 
 The knee is the frontier's point with the least sum of prices: each metric scaled to 0..1 from its best to its worst
 value on the frontier, latencies by their logarithm. With two metrics that is the point farthest on the good side of the
-chord between the two ends. Beyond it throughput costs more P99 than it did on the way there.
+chord between the two ends. Beyond it throughput costs more P99 than it did on the way there. A frontier of fewer than
+three points has no knee, nor has one that lies nowhere on the good side of its chord.
 
 An overloaded configuration has no P99 (it grows with the run), so it is listed apart and beats nothing.
 """
@@ -33,6 +34,9 @@ if TYPE_CHECKING:
     from experiments.sweep.plan import Failure, Plan
 
     Floats = NDArray[np.float64]
+
+FEWEST_THAT_BEND = 3
+"""Points of a frontier with a knee."""
 
 
 @dataclass(frozen=True)
@@ -108,7 +112,7 @@ class Curve:
 
 @dataclass(frozen=True)
 class Frontier:
-    """A panel's configurations, weighed. `front` goes by rising first metric; `knee` is one of its points.
+    """A panel's configurations, weighed. `front` goes by rising first metric; `knee` is one of its points, if it bends.
 
     `probability` says of each configuration how likely nothing beats it (nan for a single seed), in their order;
     `box` of each metric the worst value that counts and the best, between which hypervolumes are taken.
@@ -214,12 +218,14 @@ def unbeaten(configurations: Sequence[Configuration], metrics: Sequence[Metric] 
 
 
 def knee(front: Sequence[Configuration], metrics: Sequence[Metric] = DEFAULT) -> Configuration | None:
-    """The frontier's bend (see the module); its low end when it does not bend, None when it is empty."""
-    if not front:
+    """The frontier's bend (see the module); None when it does not bend."""
+    if len(front) < FEWEST_THAT_BEND:
         return None
     prices = [_prices([c.estimated(metric).mean for c in front], metric) for metric in metrics]
     totals = [round(sum(price), 12) for price in zip(*prices, strict=True)]
-    return front[totals.index(min(totals))]
+    least = totals.index(min(totals))
+    on_chord = len(metrics) == 2 and totals[least] >= totals[0]  # both ends have the price 1, and so has the chord
+    return None if on_chord else front[least]
 
 
 def _prices(values: Sequence[float], metric: Metric) -> list[float]:

@@ -90,7 +90,6 @@ def test_frontier_leaves_a_table_a_figure_and_advice(
 ):
     assert main(["frontier", *arguments, "--out", str(tmp_path / "out")]) == 0
     captured = capsys.readouterr()
-    assert "<- knee" in captured.out
     assert "choose NODELAY on" in captured.out
     assert "8 runs" in captured.err
     assert "8 runs" not in captured.out

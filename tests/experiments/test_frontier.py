@@ -239,11 +239,17 @@ def test_the_knee_is_farthest_below_the_chord():
     assert knee(front) is front[2]
 
 
-@pytest.mark.parametrize("count", [1, 2])
-def test_a_frontier_that_cannot_bend_has_its_low_end_as_knee(count):
-    front = [configuration(1, 10), configuration(5, 50)][:count]
-    assert knee(front) is front[0]
-    assert knee([]) is None
+@pytest.mark.parametrize("count", [0, 1, 2])
+def test_fewer_than_three_points_have_no_knee(count: int):
+    assert knee([configuration(1, 10), configuration(5, 50)][:count]) is None
+
+
+@pytest.mark.parametrize("middle", [31.7, 60])
+def test_a_frontier_on_or_above_its_chord_has_no_knee(middle: float):
+    """The middle of a straight line on a logarithmic scale is the geometric mean: 31.6 between 10 and 100."""
+    front = [configuration(1, 10), configuration(2, middle), configuration(3, 100)]
+    assert knee(front) is None
+    assert knee([front[0], configuration(2, 30), front[2]]) is not None
 
 
 # ---- what is told ----------------------------------------------------------------------------------------------------
@@ -267,6 +273,57 @@ def test_without_a_configuration_that_keeps_up_the_advice_says_so():
     assert "no configuration carried its load" in advise(found).sentence
     with styled():
         assert frontier_figure([found], "nothing")
+
+
+def test_without_a_knee_nobody_names_one():
+    """Neither the sentence nor the table, the JSON, the CSV or the figure's legend."""
+    from rich.console import Console
+
+    panel = Panel("p", "LAN", {}, {"mbps": (), "p99": ()})
+    found = weigh(panel, [configuration(1, 10, 1), configuration(5, 50, 1), configuration(4, 90, 1)])
+    assert advise(found).sentence == (
+        "LAN: the frontier has two points, too few for a knee: mbps 1, p99 10 carries 1.00 Mbit/s at a P99 of "
+        "9.90 ms; mbps 5, p99 50 carries 5.00 Mbit/s at a P99 of 49.5 ms. What you need of either decides."
+    )
+    console = Console(width=160, file=io.StringIO())
+    console.print(frontier_table(found))
+    assert "knee" not in console.file.getvalue()  # type: ignore[attr-defined]
+    told = as_json(found)
+    assert told["knee"] is None
+    assert [c["standing"] for c in told["configurations"]] == ["frontier", "frontier", "dominated"]
+    assert [row["standing"] for row in csv.DictReader(_csv(found))] == ["frontier", "frontier", "dominated"]
+    with styled():
+        figure = frontier_figure([found], "LAN")
+    labels = {line.get_label() for axes in figure.axes for line in axes.lines}
+    assert "frontier" in labels
+    assert "knee" not in labels
+
+
+def test_what_alone_is_unbeaten_is_advised_without_being_a_knee():
+    panel = Panel("p", "LAN", {}, {"mbps": (), "p99": ()})
+    found = weigh(panel, [configuration(1, 20), configuration(5, 10)])
+    assert found.knee is None
+    assert advise(found).sentence.startswith("LAN: choose mbps 5, p99 10; it carries 5.00 Mbit/s")
+
+
+def test_a_frontier_that_differs_in_the_load_alone_is_one_choice():
+    axes: dict[str, tuple[object, ...]] = {"server.nodelay": (False, True), "workload.load": (1.0, 4.0)}
+    results = {(False, 1.0): (1, 99), (False, 4.0): (4, 120), (True, 1.0): (1, 10), (True, 4.0): (4, 30)}
+    configurations = [
+        replace(
+            configuration(*results[nodelay, load], 1, propagation=1),
+            settings={"server.nodelay": nodelay, "workload.load": load},
+        )
+        for nodelay, load in results
+    ]
+    found = weigh(Panel("p", "LAN", {}, axes), configurations)
+    advice = advise(found)
+    assert found.knee is None
+    assert advice.sentence == (
+        "LAN: choose NODELAY on, which alone is on the frontier; it carries 1.00 Mbit/s at a P99 of 9.90 ms "
+        "(load x1) and 4.00 Mbit/s at a P99 of 29.7 ms (load x4)."
+    )
+    assert "NODELAY off adds 89.1 ms of P99" in str(advice)
 
 
 def test_the_table_marks_the_knee_and_who_meets_the_slo():
