@@ -33,6 +33,8 @@ def _table(record: Any, default: Any, path: tuple[str, ...]) -> Iterator[str]:
         if is_dataclass(value) and not isinstance(value, type):
             inner.append((f.name, value, type(value)() if usual is None else usual))
         elif value != usual or _spelt_out(record, f.name, path):
+            if isinstance(record, Policy) and f.name == "parameters":
+                value = policies.written(record).items()
             lines.append(f"{f.name} = {_value(value, hints[f.name], f.name)}")
     if lines and path:
         yield f"\n[{'.'.join(path)}]"

@@ -172,7 +172,12 @@ def _with_policy(scenario: Scenario, document: Document, failed: list[Loc]) -> S
     try:
         return replace(scenario, policy=policies.complete(scenario.policy, document.folder(loc)))
     except ScenarioError as error:
-        document.problems.extend(Problem(document.where(loc), f"{p.path}: {p.problem}", p.cure) for p in error.problems)
+        for p in error.problems:
+            own: Loc = ("policy", "parameters", p.path)
+            if own in document.origin:
+                document.problems.append(replace(p, path=document.where(own)))
+            else:
+                document.problems.append(Problem(document.where(loc), f"{p.path}: {p.problem}", p.cure))
         return replace(scenario, policy=None)
 
 

@@ -7,6 +7,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from experiments.labels import megabits, milliseconds
+from experiments.policies import written
 from sim.scenario import Scenario, Workload
 from sim.units import DURATION, SIZE
 
@@ -35,7 +36,7 @@ def _head(scenario: Scenario, s: Mapping[str, Any]) -> Iterator[str]:
         yield f"the {s['timed_out']}'s connection timed out: its retransmissions were in vain (ETIMEDOUT)"
     yield f"scenario {scenario.name} {s['scenario_hash']}, seed {s['seed']}, driver {s['driver']}"
     if scenario.policy is not None:
-        given = ", ".join(f"{name}={value}" for name, value in scenario.policy.parameters)
+        given = ", ".join(f"{name}={value}" for name, value in written(scenario.policy).items())
         every = DURATION.format(scenario.policy.every)
         yield f"policy {scenario.policy.name}{f'({given})' if given else ''}, every {every}"
 

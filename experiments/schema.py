@@ -118,20 +118,26 @@ def sysctls(value: object) -> tuple[tuple[str, str], ...]:
 
 
 def parameters(value: object) -> tuple[tuple[str, object], ...]:
-    """A table of numbers, truth values and text; text with a unit is read as ns, bytes or bit/s."""
+    """A table of numbers, truth values and text; what they stand for the policy's function says (`parameter`)."""
     if not isinstance(value, Mapping):
         raise ValueError("expected a table: write it like { largest = '1MiB' }")
     for name, given in value.items():
         if not isinstance(given, int | float | bool | str):
             raise ValueError(f"{name} = {given!r} is no parameter: write a number, true, false, or text")
-    return tuple(sorted((str(name), _measured(given)) for name, given in value.items()))
+    return tuple(sorted((str(name), given) for name, given in value.items()))
 
 
-def _measured(value: object) -> object:
-    for kind in (DURATION, SIZE, RATE):
+def parameter(value: object, kind: Quantity | None) -> object:
+    """A parameter of the kind its function asks for; where it asks for none, text with a unit as ns, bytes or bit/s.
+
+    ValueError, as for the keys of a scenario, when it is not of that kind.
+    """
+    if kind is not None:
+        return quantity(kind, "")(value)
+    for guess in (DURATION, SIZE, RATE):
         if isinstance(value, str) and value.strip()[:1].isdigit():
             with suppress(ValueError):
-                return kind.parse(value)
+                return guess.parse(value)
     return value
 
 

@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Any, cast
 
 from sim.errors import Problem, ScenarioError
 from sim.scenario import Policy
+from sim.units import Quantity
 
 if TYPE_CHECKING:
     from sim.tick import Tick
@@ -98,6 +99,21 @@ def check_parameters(policy: Policy, found: Callable[..., Any]) -> None:
         known = [name for at, name in enumerate(signature.parameters) if at >= len(first)]
         takes = f"it takes {', '.join(known)}" if known else "it takes none"
         raise ScenarioError([Problem(f"{file_name(policy)}: {function_name(policy)}", str(error), takes)]) from None
+
+
+def quantities(found: Callable[..., Any]) -> dict[str, Quantity]:
+    """The parameters of a function or class that are annotated as quantities: `delay: Duration` (`sim.units`)."""
+    function = found.__init__ if inspect.isclass(found) else found
+    names = getattr(function, "__globals__", {})
+    kinds = {}
+    for name, hint in getattr(function, "__annotations__", {}).items():
+        try:
+            meant = eval(hint, names) if isinstance(hint, str) else hint
+        except Exception:  # a name that exists for the type checker alone is no quantity
+            continue
+        if isinstance(mark := next(iter(getattr(meant, "__metadata__", ())), None), Quantity):
+            kinds[name] = mark
+    return kinds
 
 
 def blame(error: BaseException, file: str) -> str:

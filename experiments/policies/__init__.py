@@ -2,21 +2,26 @@
 
 A policy's name is that of its file and function, `rtt-threshold` being `rtt_threshold` in `rtt_threshold.py`; a user's
 own is FILE.py:FUNCTION. Parameters may stand behind the name, `delay-target(delay=20ms)`, which makes a variant one
-value of a sweep's axis. What a policy sees and may set is `sim.tick`.
+value of a sweep's axis. A parameter annotated as a Duration, Size or Rate (`sim.units`) is read as a scenario's keys
+are. What a policy sees and may set is `sim.tick`.
 """
 
 from __future__ import annotations
 
 import ast
 import re
+from collections.abc import Mapping
 from dataclasses import replace
 from difflib import get_close_matches
 from importlib import resources
 from pathlib import Path
 
 from sim.errors import Problem, ScenarioError
-from sim.policy import check_parameters, resolve
+from sim.policy import check_parameters, quantities, resolve
 from sim.scenario import Policy
+from sim.units import Quantity
+
+Parameters = tuple[tuple[str, int | float | bool | str], ...]
 
 NONE = "none"
 """The name that asks for no policy."""
@@ -63,17 +68,46 @@ def called(policy: Policy) -> Policy:
 
 
 def complete(policy: Policy, folder: Path) -> Policy | None:
-    """The policy with its source; None for "none". ScenarioError when there is no such policy, or it does not load.
+    """The policy with its source and its parameters read; None for "none". A path is relative to `folder`.
 
-    A path is relative to `folder`.
+    ScenarioError: no such policy, it does not load, or a parameter (then the problem's path) is of another kind.
     """
     if policy.name == NONE:
         return None
     policy = called(policy)
     if not policy.source:
         policy = replace(policy, source=_source(policy.name, folder))
-    check_parameters(policy, resolve(policy))
-    return policy
+    found = resolve(policy)
+    check_parameters(policy, found)
+    return replace(policy, parameters=_read(policy, quantities(found)))
+
+
+def _read(policy: Policy, kinds: Mapping[str, Quantity]) -> Parameters:
+    """Its parameters as the function takes them: ns, bytes, bit/s."""
+    from experiments.schema import parameter
+
+    values, problems = [], []
+    for name, given in policy.parameters:
+        try:
+            values.append((name, parameter(given, kinds.get(name))))
+        except ValueError as error:
+            problem, _, cure = str(error).partition(": ")
+            problems.append(Problem(name, problem, cure))
+    if problems:
+        raise ScenarioError(problems)
+    return tuple(values)  # type: ignore[arg-type]
+
+
+def written(policy: Policy) -> dict[str, object]:
+    """The parameters as a scenario file says them: quantities with their units."""
+    try:
+        kinds = quantities(resolve(policy))
+    except ScenarioError:  # no file is needed to write a policy down
+        kinds = {}
+    return {
+        name: kinds[name].format(value) if name in kinds and isinstance(value, int) else value
+        for name, value in policy.parameters
+    }
 
 
 def _source(name: str, folder: Path) -> str:

@@ -8,9 +8,12 @@ windows, and a congestion window includes the queue.
 from __future__ import annotations
 
 from sim.tick import Tick
+from sim.units import Size
 
 
-def bdp_sndbuf(tick: Tick, gain: float = 2.0, smallest: int = 16_384, largest: int = 4 << 20, memory: int = 10) -> None:
+def bdp_sndbuf(
+    tick: Tick, gain: float = 2.0, smallest: Size = 16_384, largest: Size = 4 << 20, memory: int = 10
+) -> None:
     """gain: bandwidth-delay products asked of SO_SNDBUF. memory: ticks a rate is remembered for."""
     rates = tick.memory.setdefault("rates", [])
     rates.append(tick.sender.delivery_rate_bps)

@@ -9,12 +9,13 @@ third of the buffer is free: with less, a buffer that limits the rate would shri
 from __future__ import annotations
 
 from sim.tick import Tick
+from sim.units import Duration, Size
 
 SLEEP = 1.5
 
 
 def delay_target(
-    tick: Tick, delay: int = 50_000_000, smallest: int = 16_384, largest: int = 4 << 20, memory: int = 10
+    tick: Tick, delay: Duration = 50_000_000, smallest: Size = 16_384, largest: Size = 4 << 20, memory: int = 10
 ) -> None:
     """delay: queueing tolerated in the send buffer and behind it, ns. memory: ticks a rate is remembered for."""
     end = tick.sender

@@ -10,16 +10,17 @@ Rows 4.01, 4.02, 4.03, 4.04 of the source.
 from __future__ import annotations
 
 from sim.tick import Tick
+from sim.units import Duration, Size
 
 
 def elastic(
     tick: Tick,
     buffer: str = "sndbuf",
     capacity: float = 1_000,
-    smallest: int = 4_096,
-    largest: int = 1 << 20,
-    high: int = 200_000_000,
-    low: int = 50_000_000,
+    smallest: Size = 4_096,
+    largest: Size = 1 << 20,
+    high: Duration = 200_000_000,
+    low: Duration = 50_000_000,
 ) -> None:
     """buffer: "sndbuf" or "framer_buffer". capacity: messages a second. high, low: P99, ns."""
     size = getattr(tick.sender, buffer)

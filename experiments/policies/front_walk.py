@@ -13,6 +13,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from experiments.observe.pareto import StreamingFront
+from sim.units import Size
 
 if TYPE_CHECKING:
     from sim.tick import Tick
@@ -22,7 +23,7 @@ class FrontWalk:
     """smallest, largest: ends of the ladder, bytes. settle: ticks at a buffer before it counts. give: a share."""
 
     def __init__(
-        self, smallest: int = 16_384, largest: int = 1 << 20, settle: int = 3, give: float = 0.02, memory: int = 30
+        self, smallest: Size = 16_384, largest: Size = 1 << 20, settle: int = 3, give: float = 0.02, memory: int = 30
     ) -> None:
         self.ladder = [smallest << step for step in range(largest.bit_length()) if smallest << step <= largest]
         self.settle, self.give, self.memory = settle, give, memory

@@ -9,17 +9,18 @@ Rows 3.04, 4.15, 4.17 of the source.
 from __future__ import annotations
 
 from sim.tick import Tick
+from sim.units import Duration, Size
 
 
 def hot_update(
     tick: Tick,
-    at: int = 1_000_000_000,
+    at: Duration = 1_000_000_000,
     nodelay: str = "keep",
     congestion: str = "keep",
-    sndbuf: int = 0,
-    notsent_lowat: int = -1,
+    sndbuf: Size = 0,
+    notsent_lowat: Size = -1,
 ) -> None:
-    """at: not before this time, ns. nodelay: "on", "off" or "keep". sndbuf 0 and notsent_lowat -1 keep it."""
+    """at: not before this time, ns. nodelay: "on", "off" or "keep". sndbuf, notsent_lowat: kept unless given."""
     if tick.now_ns < at or tick.memory:
         return
     tick.memory["done"] = True

@@ -10,17 +10,18 @@ Rows 4.09, 4.10, 4.11, 4.12, 4.13, 4.14 of the source.
 from __future__ import annotations
 
 from sim.tick import Tick
+from sim.units import Duration, Size
 
 
 def is_ready(
     tick: Tick,
     rate: float = 1_000,
     burst: int = 100,
-    ready: int = 32_768,
-    backoff: int = 1_000_000,
-    backoff_max: int = 64_000_000,
+    ready: Size = 32_768,
+    backoff: Duration = 1_000_000,
+    backoff_max: Duration = 64_000_000,
     limit: int = 0,
-    degraded_size: int = 16,
+    degraded_size: Size = 16,
 ) -> None:
     """rate, burst: tokens a second and in the bucket. backoff, backoff_max: ns. limit: messages; 0 = none."""
     if tick.number == 0:

@@ -7,9 +7,10 @@ bounded, and the rest waits in the application, where it can still be dropped, m
 from __future__ import annotations
 
 from sim.tick import Tick
+from sim.units import Size
 
 
-def notsent_lowat(tick: Tick, limit: int = 16_384) -> None:
+def notsent_lowat(tick: Tick, limit: Size = 16_384) -> None:
     """limit: bytes."""
     if tick.number == 0:
         tick.sender.notsent_lowat = limit

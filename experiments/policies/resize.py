@@ -8,9 +8,12 @@ Rows 3.05, 4.08 of the source.
 from __future__ import annotations
 
 from sim.tick import Tick
+from sim.units import Duration, Size
 
 
-def resize(tick: Tick, at: int = 1_000_000_000, to: int = 131_072, lock: int = 2_000, copy: float = 0.1) -> None:
+def resize(
+    tick: Tick, at: Duration = 1_000_000_000, to: Size = 131_072, lock: Duration = 2_000, copy: float = 0.1
+) -> None:
     """at: not before this time, ns. to: bytes. lock: ns of the core. copy: ns of the core a byte of the new buffer."""
     if tick.now_ns >= at and not tick.memory:
         tick.memory["done"] = True

@@ -9,11 +9,12 @@ Rows 3.02 of the source.
 from __future__ import annotations
 
 from sim.tick import Tick
+from sim.units import Duration
 
 KIB = 1024
 
 
-def rtt_threshold(tick: Tick, threshold: int = 50_000_000, hysteresis: float = 0.1, minimum: bool = False) -> None:
+def rtt_threshold(tick: Tick, threshold: Duration = 50_000_000, hysteresis: float = 0.1, minimum: bool = False) -> None:
     """threshold: ns. minimum: judge by the least RTT seen (the path's own) instead of the smoothed one."""
     end = tick.sender
     rtt = end.min_rtt_ns if minimum else end.srtt_ns

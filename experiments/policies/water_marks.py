@@ -9,9 +9,10 @@ Rows 2.12, 2.18 of the source.
 from __future__ import annotations
 
 from sim.tick import Tick
+from sim.units import Size
 
 
-def water_marks(tick: Tick, high: int = 65_536, low: int = 32_768) -> None:
+def water_marks(tick: Tick, high: Size = 65_536, low: Size = 32_768) -> None:
     """high, low: bytes."""
     if tick.number == 0:
         tick.sender.admit(high=high, low=low)

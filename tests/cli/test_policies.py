@@ -151,6 +151,48 @@ def test_parameters_are_checked_when_the_file_is_read(folder: Path):
         files.load("full-link", {"policy.name": "mine.py:gentle", "policy.parameters": {"limits": 1}})
 
 
+@pytest.mark.parametrize("behind_the_name", [True, False])
+@pytest.mark.parametrize(
+    ("name", "parameter", "words"),
+    [
+        ("delay-target", "delay=20", "a duration needs a unit (write '20ns' or '40ms')"),
+        ("delay-target", "delay=20KiB", "'20KiB' has no unit of duration"),
+        ("delay-target", "delay=-1ms", "'-1ms' is too small a duration"),
+        ("elastic", "largest=1024", "a size needs a unit (write '1024B' or '16KiB')"),
+        ("front-walk", "smallest=16384", "a size needs a unit"),
+        ("mine.py:Kind", "after=5", "a duration needs a unit"),
+    ],
+)
+def test_a_parameter_without_its_unit_is_the_mistake_it_is_in_a_scenario(
+    folder: Path, capsys: pytest.CaptureFixture[str], behind_the_name: bool, name: str, parameter: str, words: str
+):
+    (folder / "mine.py").write_text(
+        "from sim.units import Duration\n\nclass Kind:\n"
+        "    def __init__(self, after: Duration, of: 'None | Odd' = None): ...\n"
+        "    def __call__(self, tick): ...\n"
+    )
+    key, _, _ = parameter.partition("=")
+    if behind_the_name:
+        command, place = ["--policy", f"{name}({parameter})"], f"--policy policy.name: {key}: "
+    else:
+        command = ["--set", f"policy.name={name}", "--set", f"policy.parameters.{parameter}"]
+        place = f"--set policy.parameters.{key}: "
+    assert main(["run", "full-link", *command]) == 2
+    assert place + words in capsys.readouterr().err
+
+
+def test_parameters_are_shown_and_written_down_with_their_units(capsys: pytest.CaptureFixture[str]):
+    policy = "is-ready(backoff=2ms, ready=0, rate=500)"
+    scenario = files.load("full-link", {"policy.name": policy, "workload.messages": 20})
+    assert scenario.policy is not None
+    assert scenario.policy.parameters == (("backoff", 2_000_000), ("rate", 500), ("ready", 0))
+    text = files.dump(scenario)
+    assert 'parameters = { backoff = "2ms", rate = 500, ready = "0B" }' in text
+    assert files.loads(text) == scenario
+    assert main(["run", "full-link", "--policy", policy, *QUICK]) == 0
+    assert "policy is-ready(backoff=2ms, rate=500, ready=0B), every 200ms" in capsys.readouterr().out
+
+
 @pytest.mark.parametrize("name", policies.names())
 def test_every_packaged_policy_has_a_title_and_loads(name: str):
     assert policies.title(name)
