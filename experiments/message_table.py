@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import csv
-import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, TextIO
+from typing import TYPE_CHECKING
 
+from experiments.drafts import replacing
 from models.state import CAUSES
 
 if TYPE_CHECKING:
@@ -34,7 +34,7 @@ def csv_file(path: Path) -> Iterator[Sink]:
 
     OSError when it cannot be written to, at once, or when the disk is full.
     """
-    with replacing(path) as file:
+    with replacing(path) as draft, draft.open("w", newline="", encoding="ascii") as file:
         writer = csv.writer(file, lineterminator="\n")
         writer.writerow(COLUMNS)
 
@@ -42,28 +42,3 @@ def csv_file(path: Path) -> Iterator[Sink]:
             writer.writerows(zip(*(rows[name].tolist() for name in COLUMNS.values()), strict=True))
 
         yield write
-
-
-@contextmanager
-def replacing(path: Path) -> Iterator[TextIO]:
-    """A file that takes the place of `path` when the block has ended well.
-
-    What is not a file of its own is written to itself: a pipe, a device, a link such as /dev/stdout.
-    """
-    if path.is_symlink() or (path.exists() and not path.is_file()):
-        with path.open("w", newline="", encoding="ascii") as file:
-            yield file
-        return
-    if path.exists():
-        path.open("a").close()  # a file that may not be written to is not replaced either
-    draft = path.with_name(f".{path.name}.{os.getpid()}")
-    try:
-        with draft.open("w", newline="", encoding="ascii") as file:
-            yield file
-        draft.replace(path)
-    except OSError as error:
-        if error.filename in (None, str(draft)):
-            error.filename = str(path)
-        raise
-    finally:
-        draft.unlink(missing_ok=True)

@@ -12,14 +12,19 @@ from numpy.typing import NDArray
 from models.state import PACKETS, Link
 from sim import loop
 from sim.engine import Engine
+from sim.layout import Layout, LayoutWatch
 from sim.syscalls import WRITE, Syscalls
 
 PACKET = (
     "idx", "seq", "len", "ack", "wnd", "flags", "tsval", "tsecr", "nsack", "dsack", "s0", "e0", "s1", "e1", "s2", "e2",
     "iplen", "retrans", "tx", "into", "svc", "done", "due", "jitter", "spike", "hit", "drop", "backlog",
 )  # fmt: skip
-SEGMENT = np.dtype([("direction", np.int64)] + [(name, np.int64) for name in PACKET])
-"""One packet. direction 0 is client to server; times in ns as in `models.state.Packet`."""
+SEGMENT = np.dtype([(name, np.int64) for name in ("direction", "event", *PACKET)])
+"""One packet. direction 0 is client to server; event: the kind of the one that sent it, or CONTROL; times in ns as in
+`models.state.Packet`."""
+
+CONTROL = -1
+"""Not an event sent it but a control tick."""
 
 EVENTS = {
     loop.ARRIVAL: "packet processed", loop.QDISC: "qdisc sends", loop.RETRANSMIT: "retransmission timer",
@@ -41,6 +46,7 @@ class Trace:
     kinds: list[tuple[int, int]] = field(default_factory=list)
     writes: NDArray[Any] = field(default_factory=lambda: np.zeros(0, WRITE))
     """`sim.syscalls.WRITE` rows."""
+    layout: Layout = field(default_factory=Layout)
 
     @property
     def segments(self) -> NDArray[Any]:
@@ -62,33 +68,37 @@ class Watch:
         self.trace = trace
         self.seen = {0: self.s.ab.idx, 1: self.s.ba.idx}
         self.syscalls = Syscalls(engine.s)
+        self.layout = LayoutWatch(engine.s)
 
     def note(self) -> None:
         """After one event: record it, and the packets it sent."""
         self.trace.kinds.append((self.s.now, self.s.kind))
         self.syscalls.note(self.s.now)
-        self.sent()
+        self.layout.note()
+        self.sent(self.s.kind)
 
     def tick(self) -> None:
         """After a control tick, which is no event."""
         self.syscalls.note(self.s.now)
-        self.sent()
+        self.layout.note()
+        self.sent(CONTROL)
 
     def close(self) -> None:
         """The run is over."""
         self.trace.writes = self.syscalls.writes
+        self.trace.layout = self.layout.layout()
 
-    def sent(self) -> None:
+    def sent(self, event: int) -> None:
         """Record the packets sent since last time."""
-        self.packets(0, self.s.ab)
-        self.packets(1, self.s.ba)
+        self.packets(0, event, self.s.ab)
+        self.packets(1, event, self.s.ba)
 
-    def packets(self, direction: int, l: Link) -> None:
+    def packets(self, direction: int, event: int, l: Link) -> None:
         """Packets offered to the link since last time; they are the last ones in its ring."""
         new = l.idx - self.seen[direction]
         for j in range(new):
             p = l.q[(l.head + l.len - new + j) & (PACKETS - 1)]
-            self.trace.packets.append((direction, *(getattr(p, name) for name in PACKET)))
+            self.trace.packets.append((direction, event, *(getattr(p, name) for name in PACKET)))
         self.seen[direction] = l.idx
 
 

@@ -29,6 +29,7 @@ GROUPS = (
     "profiles",
     "run",
     "explain",
+    "trace",
     "compare",
     "canary",
     "sweep",

@@ -10,13 +10,13 @@ from __future__ import annotations
 
 import csv
 import json
-import os
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any
 
+from experiments.drafts import replacing
 from experiments.sweep.schema import RESULT_COLUMNS
 from sim.errors import Problem, ScenarioError
 
@@ -134,19 +134,11 @@ def save(table: Table, path: Path) -> int:
 
     OSError, which names `path`, when it cannot be written.
     """
-    draft = path.with_name(f".{path.name}.{os.getpid()}")
-    try:
+    with replacing(path) as draft:
         if path.suffix == ".csv":
             with draft.open("w", newline="", encoding="utf-8") as file:
-                rows = write_csv(table, file)
-        else:
-            rows = _write_arrow(table, draft, parquet=path.suffix == ".parquet")
-        draft.replace(path)
-    except OSError as error:
-        raise OSError(error.errno, error.strerror, str(path)) from None
-    finally:
-        draft.unlink(missing_ok=True)
-    return rows
+                return write_csv(table, file)
+        return _write_arrow(table, draft, parquet=path.suffix == ".parquet")
 
 
 def write_csv(table: Table, file: IO[str]) -> int:

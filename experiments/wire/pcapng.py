@@ -1,0 +1,82 @@
+"""The capture file: pcapng with times in ns and a comment on every packet (draft-ietf-opsawg-pcapng)."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import dpkt.pcapng as block
+
+from experiments.drafts import replacing
+from experiments.wire.comments import Commentator
+from experiments.wire.packets import HOSTS, seen_by
+from sim.errors import Problem, ScenarioError
+from sim.identity import package_version, scenario_hash
+
+if TYPE_CHECKING:
+    from sim import Run
+
+SUFFIX = ".pcapng"
+HARDWARE, APPLICATION, NAME, DESCRIPTION, RESOLUTION = 2, 4, 2, 3, 9  # options of the section and of the interface
+NANOSECONDS = b"\x09"
+DAY = 86_400 * 1_000_000_000
+
+
+def check_path(path: Path) -> None:
+    """Raise ScenarioError when no capture can be written there."""
+    if path.suffix.lower() != SUFFIX:
+        raise ScenarioError([Problem(f"--out {path}", "not a capture's name", f"end it in {SUFFIX}")])
+    if not path.absolute().parent.is_dir():
+        raise ScenarioError([Problem(f"--out {path}", f"there is no folder {path.parent}", "make it first")])
+
+
+def write_capture(run: Run, host: str, path: Path) -> int:
+    """Write what tcpdump on `host` ("client" or "server") would have seen of a traced run; returns the packets.
+
+    The workload starts at midnight of the epoch's second day or a later one, so the time of day is simulated time.
+    OSError, which names `path`, when it cannot be written.
+    """
+    assert run.trace is not None, "a capture needs a traced run"
+    seen = seen_by(run.trace, HOSTS.index(host))
+    remarks = Commentator(run)
+    midnight = DAY * (1 + max(0, -seen[0].time) // DAY)
+    with replacing(path) as draft, draft.open("wb") as file:
+        file.write(_section(run))
+        file.write(_interface(host))
+        for packet in seen:
+            at = packet.time + midnight
+            comment = remarks.comment(packet.row, packet.number)
+            options = [_option(block.PCAPNG_OPT_COMMENT, comment.encode()), block.PcapngOptionLE()]
+            written = block.EnhancedPacketBlockLE(
+                ts_high=at >> 32, ts_low=at & 0xFFFF_FFFF, pkt_data=packet.data, opts=options
+            )
+            file.write(bytes(written))
+    return len(seen)
+
+
+def _section(run: Run) -> bytes:
+    """Which run it is."""
+    title = f"{run.scenario.title}\n" if run.scenario.title else ""
+    what = f"{title}scenario {run.scenario.name} {scenario_hash(run.scenario)}, seed {run.seed}"
+    options = [
+        _option(block.PCAPNG_OPT_COMMENT, what.encode()),
+        _option(HARDWARE, b"simulated"),
+        _option(APPLICATION, f"tinygram {package_version()}".encode()),
+        block.PcapngOptionLE(),
+    ]
+    return bytes(block.SectionHeaderBlockLE(opts=options))
+
+
+def _interface(host: str) -> bytes:
+    """Where it was seen."""
+    options = [
+        _option(NAME, host.encode()),
+        _option(DESCRIPTION, f"the {host}'s network card".encode()),
+        _option(RESOLUTION, NANOSECONDS),
+        block.PcapngOptionLE(),
+    ]
+    return bytes(block.InterfaceDescriptionBlockLE(snaplen=0, opts=options))
+
+
+def _option(code: int, data: bytes) -> Any:
+    return block.PcapngOptionLE(code=code, data=data)
