@@ -15,18 +15,18 @@ def replacing(path: Path) -> Iterator[Path]:
     What is not a file of its own is written to itself: a pipe, a device, a link such as /dev/stdout. OSError, which
     names `path`, when it cannot be written to, at once, or when the disk is full.
     """
-    if path.is_symlink() or (path.exists() and not path.is_file()):
-        yield path
-        return
-    if path.exists():
-        path.open("a").close()  # a file that may not be written to is not replaced either
-    draft = path.with_name(f".{path.name}.{os.getpid()}")
+    itself = path.is_symlink() or (path.exists() and not path.is_file())
+    draft = path if itself else path.with_name(f".{path.name}.{os.getpid()}")
     try:
+        if path.exists() and not itself:
+            path.open("a").close()  # a file that may not be written to is not replaced either
         yield draft
-        draft.replace(path)
+        if not itself:
+            draft.replace(path)
     except OSError as error:
         if error.filename in (None, str(draft)):
             error.filename = str(path)
         raise
     finally:
-        draft.unlink(missing_ok=True)
+        if not itself:
+            draft.unlink(missing_ok=True)

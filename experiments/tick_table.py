@@ -6,6 +6,7 @@ import csv
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from experiments.drafts import replacing
 from sim.errors import Problem, ScenarioError
 
 if TYPE_CHECKING:
@@ -17,7 +18,7 @@ def write_ticks(run: Run, path: Path) -> int:
     if run.ticks is None:
         cure = "name one: --policy watch only looks"
         raise ScenarioError([Problem("--ticks", "there are no control ticks without a policy", cure)])
-    with path.open("w", newline="", encoding="ascii") as file:
+    with replacing(path) as draft, draft.open("w", newline="", encoding="ascii") as file:
         writer = csv.writer(file, lineterminator="\n")
         writer.writerow(run.ticks.dtype.names or ())
         writer.writerows(run.ticks.tolist())

@@ -103,6 +103,10 @@ def _run(tokens: list[str]) -> int:
     try:
         result: Any = make_app()(tokens, exit_on_error=False, print_error=False)
     except CycloptsError as error:
+        from sim.errors import ScenarioError
+
+        if isinstance(error.__cause__, ScenarioError):  # a validator's
+            return _known(error.__cause__)
         _complain(f"{str(error).strip()}\ntry: tinygram --help")
         raise _Mistake from None
     except (BrokenPipeError, KeyboardInterrupt):

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import cyclopts
 
-from experiments.cli import progress
+from experiments.cli import paths, progress
 from experiments.cli.common import INTERRUPTED, LIMIT, OK, Json, Source, say, say_json
 from experiments.cli.sweep import DEFAULTS, Options, completed
 
@@ -72,7 +72,7 @@ def control(
     policy: Annotated[list[str] | None, cyclopts.Parameter(negative="")] = None,
     knob: str = KNOB,
     over: str | None = None,
-    out: Path = Path("out"),
+    out: Annotated[Path, cyclopts.Parameter(name=paths.OUT, validator=paths.folder)] = Path("out"),
     options: Options = DEFAULTS,
 ) -> int:
     """Weigh policies against the frontier of fixed settings: where each lies, and what it did over time.
@@ -99,8 +99,8 @@ def control(
     fixed = flattened(table_of(options.settings or ()))
     seed = 1 if options.seed is None else options.seed
     replications = REPLICATIONS if options.replications is None else options.replications
-    paths = _axis(over, "--over") if over else None
-    the_sweep = sweep_of(scenario, fixed, _axis(knob, "--knob"), chosen, paths, replications, seed)
+    tried = _axis(over, "--over") if over else None
+    the_sweep = sweep_of(scenario, fixed, _axis(knob, "--knob"), chosen, tried, replications, seed)
     with _placed(knob, over):
         the_plan, results, outcome = completed(the_sweep, replace(options, settings=None))
     if outcome.interrupted:

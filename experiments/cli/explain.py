@@ -7,6 +7,7 @@ from typing import Annotated, Any
 
 from cyclopts import App, Parameter
 
+from experiments.cli import paths
 from experiments.cli.common import Json, Seed, Settings, Source, note, say, say_json
 
 TRACED_UP_TO = 20_000
@@ -24,7 +25,9 @@ def explain(
     *,
     message: Annotated[int | None, Parameter(help="The message's index, from 0.")] = None,
     worst: Annotated[int | None, Parameter(help="The K slowest messages; 3 when nothing is asked for.")] = None,
-    figure: Annotated[Path | None, Parameter(help="Draw the first one's ladder diagram: .svg, .png, .pdf.")] = None,
+    figure: Annotated[
+        Path | None, Parameter(validator=paths.figure, help="Draw the first one's ladder diagram: .svg, .png, .pdf.")
+    ] = None,
     settings: Settings = None,
     seed: Seed = 0,
     json: Json = False,
@@ -40,8 +43,6 @@ def explain(
     if worst is not None and worst < 1:
         raise ScenarioError([Problem("--worst", f"{worst} messages", "give a number from 1 up")])
     scenario = load(source, settings or ())
-    if figure is not None:
-        _check_figure(figure)
     traced = figure is not None or size_of(scenario) <= TRACED_UP_TO
     run: Any = simulate(scenario, seed, trace=traced)
     chosen = [message] if message is not None else why.worst(run, worst or 3)
@@ -64,10 +65,3 @@ def explain(
 def _range(run: Any) -> str:
     delivered = run.messages["index"]
     return f"there are {delivered.min()} to {delivered.max()}" if len(delivered) else "none was"
-
-
-def _check_figure(path: Path) -> None:
-    """A figure that cannot be written is better known before the run."""
-    from experiments.figures_ladder import check_path
-
-    check_path(path)

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 from cyclopts import Parameter
 
+from experiments.cli import paths
 from experiments.cli.common import OK, note
 
 if TYPE_CHECKING:
@@ -17,7 +18,7 @@ if TYPE_CHECKING:
 def export(
     *,
     store: Path,
-    out: Annotated[Path | None, Parameter(name=["--out", "-o"])] = None,
+    table: Annotated[Path | None, Parameter(validator=paths.file("--table"))] = None,
     everything: Annotated[bool, Parameter(name="--all", negative="")] = False,
 ) -> int:
     """Write a store's results as one table: a row a run, by point and seed, always in the same order.
@@ -26,21 +27,21 @@ def export(
     ----------
     store
         The SQLite file that a sweep wrote.
-    out
-        A file whose name ends in .csv, .parquet or .arrow; CSV to stdout when left out.
+    table
+        The file to write: its name ends in .csv, .parquet or .arrow; CSV to stdout when left out.
     everything
         Results of older code, and of points the sweep file no longer has, too.
     """
     from experiments.sweep.export import Left, Table, check_format, save, write_csv
     from experiments.sweep.store import Store
 
-    if out is not None:
-        check_format(out)
+    if table is not None:
+        check_format(table)
     with Store.to_export(store) as opened:
-        table = Table(opened, everything)
-        rows = write_csv(table, sys.stdout) if out is None else save(table, out)
+        flat = Table(opened, everything)
+        rows = write_csv(flat, sys.stdout) if table is None else save(flat, table)
         left = None if everything else Left.of(opened)
-    note(f"{rows:,} rows{f' in {out}' if out else ''}")
+    note(f"{rows:,} rows{f' in {table}' if table else ''}")
     if left is not None:
         _tell(left)
     return OK

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import cyclopts
 
-from experiments.cli import progress
+from experiments.cli import paths, progress
 from experiments.cli.common import LIMIT, OK, Driver, Json, Settings, say, say_json
 from experiments.cli.sweep import Positive, Whole, on_cluster
 
@@ -48,7 +48,13 @@ class Options:
 DEFAULTS = Options()
 
 
-def fleet(file: str, /, *, out: Path | None = None, options: Options = DEFAULTS) -> int:
+def fleet(
+    file: str,
+    /,
+    *,
+    out: Annotated[Path | None, cyclopts.Parameter(name=paths.OUT, validator=paths.folder)] = None,
+    options: Options = DEFAULTS,
+) -> int:
     """Simulate a population of connections: percentiles of all their messages together, and who is in the tail.
 
     Parameters

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 from cyclopts import App, Parameter
 
-from experiments.cli import record
+from experiments.cli import paths, record
 from experiments.cli.common import LIMIT, NEGATIVE, OK, Json, note, say, say_json
 
 if TYPE_CHECKING:
@@ -38,7 +38,9 @@ def replay(
     specs: Annotated[list[Path], Parameter(help="Recordings' .json files.")],
     /,
     *,
-    out: Annotated[Path, Parameter(name=["--out", "-o"], help="Folder for ID.msgs.csv and ID.pkts.csv.")],
+    out: Annotated[
+        Path, Parameter(name=paths.OUT, validator=paths.folder, help="Directory for ID.msgs.csv and ID.pkts.csv.")
+    ],
     gzip: Annotated[bool, Parameter(negative="", help="Write .csv.gz instead.")] = False,
     driver: Driver = "loop",
 ) -> int:
@@ -85,7 +87,9 @@ def compare(
         Parameter(negative="", help="standard, or FIGURE=SHARE: p99=5%. Exit 1 when exceeded. Repeat for more."),
     ] = None,
     only: Annotated[list[str] | None, Parameter(negative="", help="Ids or their beginnings: A, K03.")] = None,
-    figure: Annotated[Path | None, Parameter(help="Draw the worst ones' distributions: .svg, .png, .pdf.")] = None,
+    figure: Annotated[
+        Path | None, Parameter(validator=paths.figure, help="Draw the worst ones' distributions: .svg, .png, .pdf.")
+    ] = None,
     driver: Driver = "loop",
     json: Json = False,
 ) -> int:
@@ -97,10 +101,6 @@ def compare(
     from experiments.groundtruth.compare import compare_folder
 
     wanted = judge.parse(tolerance or ())
-    if figure is not None:
-        from experiments.figures_ladder import check_path
-
-        check_path(figure)
     comparison = compare_folder(folder, only or (), driver, wanted)
     if figure is not None:
         from experiments.groundtruth.figure import draw

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 from cyclopts import App, Parameter
 
-from experiments.cli import progress
+from experiments.cli import paths, progress
 from experiments.cli.common import NEGATIVE, OK, Json, PolicyName, Seed, Settings, Source, say_json, with_policy
 
 if TYPE_CHECKING:
@@ -22,8 +22,18 @@ ROWS = 24
 Alerts = Annotated[
     list[str] | None, Parameter(name="--alert", negative="", help="A rule: 'p99 > 200ms for 1s'. Repeat for more.")
 ]
-Csv = Annotated[Path | None, Parameter(name="--syscalls", help="Write one row a write() call to this CSV file.")]
-Metrics = Annotated[Path | None, Parameter(name="--openmetrics", help="Write it as OpenMetrics text to this file.")]
+Csv = Annotated[
+    Path | None,
+    Parameter(
+        name="--syscalls", validator=paths.file("--syscalls"), help="Write one row a write() call to this CSV file."
+    ),
+]
+Metrics = Annotated[
+    Path | None,
+    Parameter(
+        name="--openmetrics", validator=paths.file("--openmetrics"), help="Write it as OpenMetrics text to this file."
+    ),
+]
 
 
 def register(app: App) -> None:
@@ -89,18 +99,21 @@ def _parsed(kind: Any, text: str, option: str) -> int:
 
 
 def _save(run: Run, syscalls: Path | None, openmetrics: Path | None) -> None:
+    from experiments.drafts import replacing
+
     if syscalls is not None and run.trace is not None:
         import csv
 
         rows = run.trace.writes
-        with syscalls.open("w", newline="", encoding="ascii") as file:
+        with replacing(syscalls) as draft, draft.open("w", newline="", encoding="ascii") as file:
             writer = csv.writer(file, lineterminator="\n")
             writer.writerow(rows.dtype.names or ())
             writer.writerows(rows.tolist())
     if openmetrics is not None:
         from experiments.observe.openmetrics import exposition
 
-        openmetrics.write_text(exposition(run), encoding="utf-8")
+        with replacing(openmetrics) as draft:
+            draft.write_text(exposition(run), encoding="utf-8")
 
 
 def _marked(found: Sequence[Window], hull: bool) -> set[tuple[float, float]]:

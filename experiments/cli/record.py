@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 from cyclopts import App, Parameter
 
+from experiments.cli import paths
 from experiments.cli.common import (
     LIMIT,
     NEGATIVE,
@@ -26,7 +27,9 @@ if TYPE_CHECKING:
     from sim.errors import Problem
     from sim.scenario import Scenario
 
-Folder = Annotated[Path | None, Parameter(name=["--out", "-o"], help="Keep the recording in this folder.")]
+Folder = Annotated[
+    Path | None, Parameter(name=paths.OUT, validator=paths.folder, help="Directory to keep the recording in.")
+]
 Compare = Annotated[bool, Parameter(name="--compare", help="Simulate the same and compare.")]
 Limit = Annotated[
     str, Parameter(name="--time-limit", help="End the recording after this long; what it has by then counts.")

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 from cyclopts import App, Parameter
 
+from experiments.cli import paths
 from experiments.cli.common import Json, note, say, say_json
 from experiments.cli.progress import counted, runs
 
@@ -14,7 +15,12 @@ if TYPE_CHECKING:
     from experiments.reproduce.rows import Finding, Row
 
 Rows = Annotated[str, Parameter(help="Rows (1.11), chapters (2), or all; left out: list them.")]
-Page = Annotated[Path | None, Parameter(name="--page", help="Write the page of the manual, and its figures beside it.")]
+Page = Annotated[
+    Path | None,
+    Parameter(
+        name="--page", validator=paths.file("--page"), help="Write the page of the manual, and its figures beside it."
+    ),
+]
 
 
 def register(app: App) -> None:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 from cyclopts import App, Parameter
 
+from experiments.cli import paths
 from experiments.cli.common import (
     Driver,
     Json,
@@ -22,8 +23,14 @@ from experiments.cli.common import (
     with_policy,
 )
 
-MessagesFile = Annotated[Path | None, Parameter(name="--messages", help="Write one row a message to this CSV file.")]
-TicksFile = Annotated[Path | None, Parameter(name="--ticks", help="Write one row a control tick to this CSV file.")]
+MessagesFile = Annotated[
+    Path | None,
+    Parameter(name="--messages", validator=paths.file("--messages"), help="Write one row a message to this CSV file."),
+]
+TicksFile = Annotated[
+    Path | None,
+    Parameter(name="--ticks", validator=paths.file("--ticks"), help="Write one row a control tick to this CSV file."),
+]
 if TYPE_CHECKING:
     from sim.scenario import Scenario
 
@@ -62,8 +69,6 @@ def run(
     scenario = with_policy(source, settings or (), policy)
     if warmup is not None:
         scenario = warmed(scenario, warmup, seed, driver)
-    if ticks is not None:
-        ticks.open("a").close()  # a path that cannot be written to is better known before the run
     with ExitStack() as files:
         sink = files.enter_context(csv_file(messages)) if messages is not None else False
         with busy(f"simulating {messages_of(scenario):,} messages", progress):

@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import cyclopts
 
-from experiments.cli import progress
+from experiments.cli import paths, progress
 from experiments.cli.common import INTERRUPTED, LIMIT, OK, say_json
 from experiments.cli.sweep import DEFAULTS, Options, completed, read
 
@@ -34,7 +34,7 @@ def sensitivity(
     metric: str = "p99",
     method: Literal["sobol", "morris"] = "sobol",
     samples: int | None = None,
-    out: Path = Path("out"),
+    out: Annotated[Path, cyclopts.Parameter(name=paths.OUT, validator=paths.folder)] = Path("out"),
     options: Options = DEFAULTS,
 ) -> int:
     """Say which of the parameters a sweep file varies decide a metric: table, figure (PNG, SVG), and a sentence.
@@ -122,14 +122,10 @@ def _report(found: Sequence[Sensitivity], files: Sequence[Path], as_json: bool) 
 
 def _save(found: Sequence[Sensitivity], the_sweep: Sweep, stem: Path) -> list[Path]:
     from experiments.figures_sensitivity import save_sensitivity
-    from experiments.sweep.errors import StoreError
 
     files = [stem.with_name(f"{stem.name}.{suffix}") for suffix in ("png", "svg")]
-    try:
-        stem.parent.mkdir(parents=True, exist_ok=True)
-        save_sensitivity(found, the_sweep.title, *files)
-    except OSError as error:
-        raise StoreError(f"cannot write to {stem.parent}: {error.strerror}: give another --out") from error
+    stem.parent.mkdir(parents=True, exist_ok=True)
+    save_sensitivity(found, the_sweep.title, *files)
     return files
 
 

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import cyclopts
 
-from experiments.cli import progress
+from experiments.cli import paths, progress
 from experiments.cli.common import INTERRUPTED, LIMIT, NEGATIVE, OK, Driver, Json, Settings, say_json
 
 if TYPE_CHECKING:
@@ -151,7 +151,7 @@ def frontier(
     file: str = "frontier",
     /,
     *,
-    out: Path = Path("out"),
+    out: Annotated[Path, cyclopts.Parameter(name=paths.OUT, validator=paths.folder)] = Path("out"),
     slo: str | None = None,
     metrics: str = "throughput,p99",
     reference: str | None = None,

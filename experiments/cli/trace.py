@@ -7,10 +7,12 @@ from typing import Annotated, Literal
 
 from cyclopts import App, Parameter
 
+from experiments.cli import paths
 from experiments.cli.common import Seed, Settings, Source, note, say
 
-Out = Annotated[
-    Path | None, Parameter(name=["--out", "-o"], help="Write a capture instead of text: a name that ends in .pcapng.")
+Capture = Annotated[
+    Path | None,
+    Parameter(validator=paths.file("--capture"), help="Write a capture instead of text: a name that ends in .pcapng."),
 ]
 At = Annotated[
     Literal["server", "client"] | None,
@@ -23,20 +25,22 @@ def register(app: App) -> None:
     app.command(trace)
 
 
-def trace(source: Source, /, *, out: Out = None, at: At = None, settings: Settings = None, seed: Seed = 0) -> None:
+def trace(
+    source: Source, /, *, capture: Capture = None, at: At = None, settings: Settings = None, seed: Seed = 0
+) -> None:
     """Show every packet of a run and why it left then: as text, or as a capture that opens in Wireshark."""
     from experiments.files import load
     from experiments.wire import check_path, listing, write_capture
     from sim import simulate
 
     scenario = load(source, settings or ())
-    if out is not None:
-        check_path(out)
+    if capture is not None:
+        check_path(capture)
     host = at or scenario.workload.sender
     run = simulate(scenario, seed, trace=True)
-    if out is None:
+    if capture is None:
         for line in listing(run, host):
             say(line)
         return
-    count = write_capture(run, host, out)
-    note(f"{count:,} packets of {run.measured.n:,} messages, as the {host} saw them, written to {out}")
+    count = write_capture(run, host, capture)
+    note(f"{count:,} packets of {run.measured.n:,} messages, as the {host} saw them, written to {capture}")

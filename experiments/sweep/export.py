@@ -120,13 +120,13 @@ def _leaves(table: dict[str, Any], prefix: str) -> Iterator[tuple[str, Any]]:
 def check_format(path: Path) -> None:
     """ScenarioError when the file's ending is none we write, or needs what is not installed."""
     if path.suffix not in FORMATS:
-        raise ScenarioError([Problem(str(path), "no such format", f"end its name in {', '.join(FORMATS)}")])
+        raise ScenarioError([Problem(f"--table {path}", "no such format", f"end its name in {', '.join(FORMATS)}")])
     if path.suffix != ".csv":
         try:
             import pyarrow  # noqa: F401
         except ImportError:
             cure = "pip install 'tinygram[arrow]', or pip install pyarrow; or write .csv"
-            raise ScenarioError([Problem(str(path), "Parquet and Arrow need pyarrow", cure)]) from None
+            raise ScenarioError([Problem(f"--table {path}", "Parquet and Arrow need pyarrow", cure)]) from None
 
 
 def save(table: Table, path: Path) -> int:

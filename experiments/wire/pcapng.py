@@ -25,9 +25,9 @@ DAY = 86_400 * 1_000_000_000
 def check_path(path: Path) -> None:
     """Raise ScenarioError when no capture can be written there."""
     if path.suffix.lower() != SUFFIX:
-        raise ScenarioError([Problem(f"--out {path}", "not a capture's name", f"end it in {SUFFIX}")])
+        raise ScenarioError([Problem(f"--capture {path}", "not a capture's name", f"end it in {SUFFIX}")])
     if not path.absolute().parent.is_dir():
-        raise ScenarioError([Problem(f"--out {path}", f"there is no folder {path.parent}", "make it first")])
+        raise ScenarioError([Problem(f"--capture {path}", f"there is no folder {path.parent}", "make it first")])
 
 
 def write_capture(run: Run, host: str, path: Path) -> int:

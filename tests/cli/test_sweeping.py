@@ -122,10 +122,10 @@ def test_export_prints_or_saves_the_rows_and_says_what_is_missing(
     captured = capsys.readouterr()
     assert captured.err.splitlines() == ["4 rows"]
     assert len(captured.out.splitlines()) == 5
-    assert main([*export, "-o", str(tmp_path / "t.csv")]) == 0
+    assert main([*export, "--table", str(tmp_path / "t.csv")]) == 0
     assert (tmp_path / "t.csv").read_text() == captured.out
-    assert main([*export, "-o", str(tmp_path / "t.xls")]) == 2
-    assert main([*export, "-o", str(tmp_path / "no" / "t.csv")]) == 2
+    assert main([*export, "--table", str(tmp_path / "t.xls")]) == 2
+    assert main([*export, "--table", str(tmp_path / "no" / "t.csv")]) == 2
     assert main(["export", "--store", str(tmp_path / "none")]) == 2
 
 
@@ -137,7 +137,7 @@ def test_an_export_to_a_full_disk_is_a_limit_not_a_mistake(
 
     assert main(["sweep", *arguments, "--set", "workload.load=1", "--replications", "1"]) == 0
     monkeypatch.setattr("experiments.sweep.export.write_csv", full)
-    assert main(["export", "--store", arguments[2], "-o", str(tmp_path / "t.csv")]) == 3
+    assert main(["export", "--store", arguments[2], "--table", str(tmp_path / "t.csv")]) == 3
     assert "no space left on device" in capsys.readouterr().err
 
 

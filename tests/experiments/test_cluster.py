@@ -113,7 +113,7 @@ def done(store: Path) -> int:
 def exported(store: Path) -> bytes:
     """What `tinygram export` makes of a complete store."""
     table = store.with_suffix(".csv")
-    assert cli.main(["export", "--store", str(store), "-o", str(table)]) == 0
+    assert cli.main(["export", "--store", str(store), "--table", str(table)]) == 0
     return table.read_bytes()
 
 

@@ -229,7 +229,7 @@ def test_a_capture_that_cannot_be_written_is_known_before_the_run(
 ) -> None:
     from experiments.cli import main
 
-    assert main(["trace", "write-write-read", "--out", str(tmp_path / name)]) == 2
+    assert main(["trace", "write-write-read", "--capture", str(tmp_path / name)]) == 2
     assert words in capsys.readouterr().err
     assert not list(tmp_path.iterdir())
 
@@ -239,6 +239,6 @@ def test_the_sender_s_host_is_where_a_capture_is_made(tmp_path: Path, capsys: py
 
     for n, (options, host) in enumerate([((), "client"), (("--at", "server"), "server")]):
         out = tmp_path / f"{n}.pcapng"
-        assert main(["trace", "write-write-read", "-o", str(out), *options]) == 0
+        assert main(["trace", "write-write-read", "--capture", str(out), *options]) == 0
         assert f"as the {host} saw them" in capsys.readouterr().err
         assert f"the {host}'s network card".encode() in out.read_bytes()
