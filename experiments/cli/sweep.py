@@ -155,6 +155,7 @@ def frontier(
     slo: str | None = None,
     metrics: str = "throughput,p99",
     reference: str | None = None,
+    html: Annotated[bool, cyclopts.Parameter(negative="")] = False,
     options: Options = DEFAULTS,
 ) -> int:
     """Sweep, then weigh throughput against P99: table, figure (PNG, SVG), CSV, the knee, and advice with its reason.
@@ -172,6 +173,8 @@ def frontier(
         segments, acks, retransmits (these four a message), memory.
     reference
         The worst values that count for the hypervolume, like p99=100ms; by default the worst seen, and no throughput.
+    html
+        Write NAME.html too: one page to hover over, which works offline and can be passed on.
     """
     from experiments.frontier import frontiers
     from experiments.metrics import parse_metrics, parse_reference
@@ -180,6 +183,10 @@ def frontier(
 
     weighed = parse_metrics(metrics)
     worst = parse_reference(reference, weighed) if reference else None
+    if html:
+        from experiments.frontier_page import check_plotly
+
+        check_plotly()
     the_sweep = read(file, options)
     if slo is not None:
         the_sweep = replace(the_sweep, slo=parse_slo(slo, "--slo"))
@@ -187,7 +194,7 @@ def frontier(
     if outcome.interrupted:
         return INTERRUPTED
     found = frontiers(the_plan, results, outcome.failures, weighed, worst)
-    files = _save(found, the_sweep, out)
+    files = _save(found, the_sweep, out, html)
     _report(found, the_sweep, files, options.json)
     if the_sweep.slo and not all(meeting(panel, the_sweep.slo) for panel in found):
         return NEGATIVE
@@ -327,8 +334,8 @@ def _tell(outcome: Outcome, the_sweep: Sweep) -> None:
         err.print(f"{count} runs could not be made: {message}", soft_wrap=True)
 
 
-def _save(found: Sequence[Frontier], the_sweep: Sweep, out: Path) -> list[Path]:
-    """Write figure and CSV. OSError when the directory does not take them."""
+def _save(found: Sequence[Frontier], the_sweep: Sweep, out: Path, html: bool) -> list[Path]:
+    """Write figure and CSV, and the page if it is asked for. OSError when the directory does not take them."""
     from experiments.figures import save_frontier
     from experiments.tables import write_csv
 
@@ -337,7 +344,13 @@ def _save(found: Sequence[Frontier], the_sweep: Sweep, out: Path) -> list[Path]:
     with table.open("w", newline="", encoding="utf-8") as file:
         write_csv(found, file)
     save_frontier(found, the_sweep.title, the_sweep.slo, png, svg)
-    return [png, svg, table]
+    if not html:
+        return [png, svg, table]
+    from experiments.frontier_page import page
+
+    written = out / f"{the_sweep.name}.html"
+    written.write_text(page(found, the_sweep.title, the_sweep.slo), encoding="utf-8")
+    return [png, svg, table, written]
 
 
 def _report(found: Sequence[Frontier], the_sweep: Sweep, files: Sequence[Path], as_json: bool) -> None:
