@@ -37,7 +37,7 @@ from models.constants import (
     TIMER_PROBE0,
 )
 from models.fragment import rtx_free, trim_head
-from models.inflight import packets_in_flight
+from models.inflight import highest_sack_seq, packets_in_flight
 from models.output import window_end
 from models.prr import cwnd_reduction
 from models.rack import rack_advance, rack_update_reo_wnd
@@ -45,7 +45,7 @@ from models.rate import rate_gen, rate_skb_delivered
 from models.rearm import clear_xmit_timer, probe0_when, rearm_rto, reset_xmit_timer
 from models.recovery import fastretrans_alert, xmit_recovery
 from models.rtt import ack_update_rtt, us_since
-from models.sack import check_sack_reordering, highest_sack_seq, sacktag_write_queue
+from models.sack import check_sack_reordering, sacktag_write_queue
 from models.slow_start import slow_start_after_idle
 from models.state import Endpoint, Link, Packet
 from models.tlp import may_probe, process_tlp_ack, schedule_loss_probe
@@ -205,13 +205,13 @@ def may_raise_cwnd(e: Endpoint) -> int:
     return e.ack_flag & FLAG_DATA_ACKED
 
 
-def cong_control(e: Endpoint, now: int, ack: int, delivered: int) -> None:
-    """`delivered` segments were (S)ACKed: the congestion window, and the pacing rate that follows from it."""
+def cong_control(e: Endpoint, now: int, ack: int, delivered: int, lost: int) -> None:
+    """`delivered` segments were (S)ACKed, `lost` marked: the congestion window, and the pacing rate that follows."""
     if cc_has_control(e):
         cc_control(e, now, ack, e.ack_flag)
         return
     if in_cwnd_reduction(e):
-        cwnd_reduction(e, delivered, e.rs_losses, e.ack_flag)
+        cwnd_reduction(e, delivered, lost, e.ack_flag)
     elif may_raise_cwnd(e):
         cc_cong_avoid(e, now, ack, delivered)
         e.cwnd_stamp = now
@@ -219,8 +219,10 @@ def cong_control(e: Endpoint, now: int, ack: int, delivered: int) -> None:
 
 
 def set_xmit_timer(e: Endpoint, now: int) -> None:
-    """Progress: a loss probe if one may be sent, else the RTO."""
-    if e.packets_out and may_probe(e):
+    """Progress: nothing is in flight any more, or a loss probe if one may be sent, else the RTO."""
+    if e.packets_out == 0:
+        clear_xmit_timer(e)
+    elif may_probe(e):
         schedule_loss_probe(e, now, e.rto)
     else:
         rearm_rto(e, now)
@@ -305,7 +307,9 @@ def tcp_ack(e: Endpoint, l: Link, now: int, p: Packet) -> None:
     if e.ack_flag & FLAG_SET_XMIT_TIMER:
         set_xmit_timer(e, now)
     delivered = e.delivered - prior_delivered
-    rate_gen(e, now, delivered, e.lost - prior_lost, was_reneging)
-    cong_control(e, now, ack, delivered)
+    lost = e.lost - prior_lost
+    if e.sampling:
+        rate_gen(e, now, delivered, lost, was_reneging)
+    cong_control(e, now, ack, delivered, lost)
     if e.ack_rexmit:
         xmit_recovery(e, l, now)

@@ -531,6 +531,7 @@ def bbr_init(e: Endpoint, now: int) -> None:
     b = e.bbr
     e.ssthresh = INFINITE_SSTHRESH
     e.pacing_on = 1
+    e.sampling = 1
     b.prior_cwnd = 0
     b.rtt_cnt = 0
     b.next_rtt_delivered = e.delivered

@@ -6,10 +6,15 @@ largest value it has seen: a percentile read from it is a latency that occurred,
 
 from __future__ import annotations
 
-from models.state import BUCKET_BITS, Histogram
+from models.state import BUCKET_BITS, INF, Histogram
 
 HALF = 1 << BUCKET_BITS
 WHOLE = 2 << BUCKET_BITS
+
+
+def open_histogram(h: Histogram) -> None:
+    """There are no values yet."""
+    h.least = INF
 
 
 def bucket_of(h: Histogram, v: int) -> int:
@@ -29,11 +34,10 @@ def record(h: Histogram, v: int) -> None:
     b.count += 1
     if v > b.top:
         b.top = v
-    if h.n == 0 or v < h.least:
+    if v < h.least:
         h.least = v
     if v > h.most:
         h.most = v
-    h.n += 1
     h.total += v
 
 

@@ -16,3 +16,12 @@ def left_out(e: Endpoint) -> int:
 def packets_in_flight(e: Endpoint) -> int:
     """Segments sent, neither acknowledged nor thought lost; retransmissions count again."""
     return e.packets_out - e.sacked_out - e.lost_out + e.retrans_out
+
+
+def highest_sack_seq(e: Endpoint) -> int:
+    """Everything from here on has not been SACKed."""
+    if e.sacked_out == 0:
+        return e.snd_una
+    if e.sacked_hint == 0:
+        return e.snd_nxt
+    return e.skb[e.sacked_hint].seq

@@ -142,6 +142,8 @@ def small_queue_full(e: Endpoint, i: int, doublings: int) -> int:
 
     `doublings` of the allowance: 0, for a retransmission 1. sk_wmem_alloc counts from 1.
     """
+    if e.qd.rate == 0:
+        return 0
     limit = max(2 * e.skb[i].truesize, e.pacing_rate >> 10)
     if e.pacing_on == 0:
         limit = min(limit, e.limit_output)
@@ -233,7 +235,10 @@ def write_xmit(e: Endpoint, l: Link, now: int, nonagle: int, push_one: int, caus
                 max_segs = tso_segs(e, mss)
             quota = min(cwnd_quota(e, room), max_segs)
             grow(e, i, quota * mss - payload(k))
-        set_tso_segs(k, mss)
+            set_tso_segs(k, mss)
+        else:
+            k.gso_size = 0
+            k.pcount = 1
         why = gate(e, now, i, mss, quota, max_segs, nonagle, push_one)
         if why >= 0:
             refused = why

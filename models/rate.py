@@ -5,6 +5,9 @@ what the network delivered in between; the time is the longer of the sending and
 neither bursts nor compressed ACKs inflate the rate. A sample taken while the application had too little to send says
 nothing about the network and is marked `app_limited`.
 
+Only BBR and policies read the rate. Without them (`Endpoint.sampling` 0) no more is kept than the loss detection asks
+for: how much had been delivered when the skb left.
+
 Linux: tcp_rate.c. draft-cheng-iccrg-delivery-rate-estimation.
 """
 
@@ -25,13 +28,15 @@ def sent_after(us1: int, us2: int, seq1: int, seq2: int) -> int:
 
 def rate_skb_sent(e: Endpoint, now: int, i: int) -> None:
     """Skb `i` leaves: remember what had been delivered. With nothing in flight a new sample interval begins."""
+    k = e.skb[i]
+    k.tx_delivered = e.delivered
+    if e.sampling == 0:
+        return
     if e.packets_out == 0:
         e.first_tx = now // 1000
         e.delivered_at = now
-    k = e.skb[i]
     k.tx_first_tx = e.first_tx
     k.tx_delivered_at = e.delivered_at
-    k.tx_delivered = e.delivered
     k.tx_app_limited = e.app_limited
 
 
@@ -42,11 +47,12 @@ def rate_skb_delivered(e: Endpoint, i: int, sent: int) -> None:
         return
     if e.rs_prior_delivered == 0 or sent_after(sent, e.first_tx, k.end, e.rs_last_end_seq):
         e.rs_prior_delivered = k.tx_delivered
-        e.rs_prior_mstamp = k.tx_delivered_at
-        e.rs_app_limited = k.tx_app_limited
         e.rs_last_end_seq = k.end
         e.first_tx = sent
-        e.rs_interval = max(sent - k.tx_first_tx, 0)
+        if e.sampling:
+            e.rs_prior_mstamp = k.tx_delivered_at
+            e.rs_app_limited = k.tx_app_limited
+            e.rs_interval = max(sent - k.tx_first_tx, 0)
     if k.sacked & SACKED:
         k.tx_delivered = 0  # it has had its say; its cumulative ACK counts for nothing
 

@@ -53,11 +53,12 @@ def rtt_estimator(e: Endpoint, m: int) -> None:
 
 
 def unbacked_rto(e: Endpoint) -> int:
-    """The timeout without backoff, us (`__tcp_set_rto`): kept as long as the estimate stands."""
+    """The timeout without backoff, us (`__tcp_set_rto`): the estimate, rounded up to whole jiffies."""
     us = (e.srtt >> 3) + e.rttvar
-    if us != e.rto_estimate:
-        e.rto_estimate = us
-        e.rto_unbacked = jiffies_to_usecs(e.host, usecs_to_jiffies(e.host, us))
+    if us <= e.rto_jiffy_less or us > e.rto_unbacked:
+        ticks = usecs_to_jiffies(e.host, us)
+        e.rto_unbacked = jiffies_to_usecs(e.host, ticks)
+        e.rto_jiffy_less = jiffies_to_usecs(e.host, ticks - 1)
     return e.rto_unbacked
 
 

@@ -23,6 +23,7 @@ from models.constants import (
     SACKED,
 )
 from models.fragment import fragment, inherit_end, move_payload, rtx_free, seglen
+from models.inflight import highest_sack_seq
 from models.rack import rack_advance
 from models.rate import rate_skb_delivered
 from models.skbuff import ts_unlink
@@ -35,15 +36,6 @@ NONE = -1
 
 
 # ---- reordering -------------------------------------------------------------------------------------------------
-
-
-def highest_sack_seq(e: Endpoint) -> int:
-    """Everything from here on has not been SACKed."""
-    if e.sacked_out == 0:
-        return e.snd_una
-    if e.sacked_hint == 0:
-        return e.snd_nxt
-    return e.skb[e.sacked_hint].seq
 
 
 def check_sack_reordering(e: Endpoint, low: int) -> None:

@@ -84,7 +84,7 @@ def autocorks(e: Endpoint, i: int) -> int:
     sk_wmem_alloc counts from 1, so one queued skb of the same size is enough.
     """
     k = e.skb[i]
-    if e.autocorking == 0 or e.rtx_head == 0 or e.wmem_qdisc + 1 <= k.truesize:
+    if e.qd.rate == 0 or e.autocorking == 0 or e.rtx_head == 0 or e.wmem_qdisc + 1 <= k.truesize:
         return 0
     return 1 if k.end - k.seq < size_goal(e) and k.eor == 0 else 0
 
@@ -137,7 +137,7 @@ def filled(e: Endpoint, l: Link, now: int, i: int) -> None:
 def sendmsg(e: Endpoint, l: Link, now: int) -> int:
     """Copy `call_left` bytes into the send queue. 1: all copied. 0: no space, the writer must wait."""
     w = e.w
-    if w.call_resumed == 0:
+    if e.sampling and w.call_resumed == 0:
         rate_check_app_limited(e)
     goal = size_goal(e)
     while w.call_left > 0:

@@ -318,10 +318,9 @@ class Bucket(Record):
 class Histogram(Record):
     """Latencies, ns (`models.histogram`)."""
 
-    n: int
     total: int  # their sum: this ...
     high: int  # ... and 2^32 times this
-    least: int
+    least: int  # INF: none yet
     most: int
     shift: int  # of the latest value's bucket
     bucket: Annotated[list[Bucket], BUCKETS]
@@ -827,8 +826,8 @@ class Endpoint(Record):
     rttvar: int
     rtt_seq: int
     rto: int
-    rto_estimate: int  # what the estimator came to, and the timeout in whole jiffies
-    rto_unbacked: int
+    rto_unbacked: int  # the estimate in whole jiffies ...
+    rto_jiffy_less: int  # ... which is what all estimates come to that are longer than this
     backoff: int
     # min_rtt: struct minmax over 300 s
     min_rtt_t0: int
@@ -877,6 +876,7 @@ class Endpoint(Record):
     sack_delivered: int  # segments SACKed, or reported as duplicates
     blocks: Annotated[list[Range], 4]  # its SACK blocks, in sequence order
     # delivery rate (tcp_rate.c)
+    sampling: int  # 1: somebody reads it (BBR, a policy), so samples are taken
     delivered: int
     delivered_at: int  # ns
     first_tx: int  # us

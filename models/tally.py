@@ -10,7 +10,7 @@ double in width, two becoming one, when time outgrows them: the last half of any
 
 from __future__ import annotations
 
-from models.histogram import carry_total, record
+from models.histogram import carry_total, open_histogram, record
 from models.state import NCAUSES, SERVICE, SIZE_CLASSES, SLICES, Message, Tally
 
 MESSAGES = 1  # Tally.on: one entry a message ...
@@ -22,6 +22,14 @@ FRAME = 16_384  # ... one HTTP/2 frame; all else is in the last
 
 LOW_BITS = 32
 CARRY = 1 << 61
+
+
+def open_tally(t: Tally) -> None:
+    """Nothing has been counted yet."""
+    open_histogram(t.startup)
+    open_histogram(t.closed)
+    for k in range(SIZE_CLASSES):
+        open_histogram(t.steady[k])
 
 
 def size_class(size: int) -> int:

@@ -32,12 +32,12 @@ from models.slots import make
 from models.sources import schedule_next
 from models.state import INF, Endpoint, Link, Path, Writer
 from models.systems import DEFAULTS
-from models.tally import MESSAGES, TRANSACTIONS
+from models.tally import MESSAGES, TRANSACTIONS, open_tally
 from sim.draws import Ints, Messages, bbr_phase, link_draws, messages, tick_phase
 from sim.errors import Problem, ScenarioError
 from sim.framing import set_framing, workloads
 from sim.http2 import set_http2
-from sim.scenario import DEFAULT_MESSAGES, Direction, Host, Scenario, Workload, uses_http2
+from sim.scenario import DEFAULT_MESSAGES, Direction, Framing, Host, Scenario, Workload, uses_http2
 from sim.system import hz, nagle, system
 
 HEADERS = 40
@@ -258,6 +258,8 @@ def build(s: Path, scenario: Scenario, seed: int, links: Luck | None = None) -> 
 
 def start_sources(s: Path, scenario: Scenario, seed: int, luck: Sources) -> None:
     """Fit the senders with their workloads; the driver draws the first arrivals."""
+    for e in (s.a, s.b):
+        set_framing(e, Framing(), "")  # who sends nothing is set up as most are
     if scenario.workload.kind == "request-response":
         client_sends = scenario.workload.sender == "client"
         ends = (s.a, s.b) if client_sends else (s.b, s.a)
@@ -283,6 +285,7 @@ def set_tally(w: Writer, scenario: Scenario) -> None:
     w.tally.warmup = scenario.warmup
     w.tally.warmup_until = scenario.warmup_time
     w.tally.startup_most = w.total // 2
+    open_tally(w.tally)
 
 
 def begin(e: Endpoint) -> None:

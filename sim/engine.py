@@ -72,7 +72,7 @@ Rows = NDArray[Any]
 
 def distribution(h: Histogram, index: Ints, value: Ints, count: Ints) -> Distribution:
     """A histogram's buckets and what else it knows."""
-    return Distribution(index, value, count, (h.high << LOW_BITS) + h.total, h.least)
+    return Distribution(index, value, count, (h.high << LOW_BITS) + h.total, h.least if len(count) else 0)
 
 
 def used_buckets(h: Histogram) -> Rows:
@@ -90,8 +90,7 @@ def emptied(states: States) -> States:
             cast(Any, h2.stream).array[:streams] = 0
         for t in (s.a.w.tally, s.b.w.tally):
             for h in (t.startup, t.closed, *(t.steady[k] for k in range(SIZE_CLASSES))):
-                if h.n:
-                    used_buckets(h)[...] = 0
+                used_buckets(h)[...] = 0
     return states
 
 

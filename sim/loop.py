@@ -8,7 +8,7 @@ the applications and their write() calls; the client's side before the server's 
 from __future__ import annotations
 
 from models.application import app_event, flush_timer, wake_writer, write_event
-from models.constants import ERR_TIMED_OUT, FREED_PACING, FREED_QDISC
+from models.constants import ERR_TIMED_OUT, FREED_PACING, FREED_QDISC, ON_TIMER
 from models.cpu import cold
 from models.delayed_ack import compressed_ack_timer, delack_timer
 from models.holds import blame
@@ -20,7 +20,7 @@ from models.qdisc import qdisc_dequeue
 from models.reader import read
 from models.receive import receive
 from models.sndbuf import check_space
-from models.state import INF, Endpoint, Link, Path
+from models.state import INF, Endpoint, Link, Path, Writer
 from models.timeouts import retransmit_timer
 
 DONE = 0
@@ -41,16 +41,30 @@ WRITE = 16
 APP = 18
 
 
+def has_flush_timer(w: Writer) -> int:
+    """Can `flush_at` be set: by the framer's timer, or those of an HTTP/2 connection?"""
+    return 1 if w.flush == ON_TIMER or w.layered else 0
+
+
 def note_deadline(e: Endpoint) -> None:
-    """Keep the earliest of e's own deadlines: an event moves those of the end it happens at, never its peer's."""
-    t = min(min(e.qd.next, e.timer_at), min(e.delack_at, e.comp_at))
-    t = min(min(e.pace_at, e.r.at), t)
-    e.next_at = min(min(min(e.w.flush_at, e.w.write_at), e.w.app_at), t)
+    """Keep the earliest of e's own deadlines: an event moves those of the end it happens at, never its peer's.
+
+    Most connections have no shaper, no pacing and no timer of the framer's, and need not look.
+    """
+    t = min(min(e.timer_at, e.delack_at), min(e.comp_at, e.r.at))
+    t = min(min(e.w.write_at, e.w.app_at), t)
+    if e.qd.rate:
+        t = min(e.qd.next, t)
+    if e.pacing_on:
+        t = min(e.pace_at, t)
+    if has_flush_timer(e.w):
+        t = min(e.w.flush_at, t)
+    e.next_at = t
 
 
 def kind_at(e: Endpoint, t: int) -> int:
     """Which of e's deadlines is at `t`, where one is: the first in the order of ties."""
-    if e.qd.next == t:
+    if e.qd.rate and e.qd.next == t:
         return QDISC
     if e.timer_at == t:
         return RETRANSMIT
@@ -58,26 +72,26 @@ def kind_at(e: Endpoint, t: int) -> int:
         return DELACK
     if e.comp_at == t:
         return COMPRESSED_ACK
-    if e.pace_at == t:
+    if e.pacing_on and e.pace_at == t:
         return PACING
     if e.r.at == t:
         return READ
-    if e.w.flush_at == t:
+    if has_flush_timer(e.w) and e.w.flush_at == t:
         return FLUSH
     return WRITE if e.w.write_at == t else APP
 
 
 def earliest(s: Path) -> int:
     """When the next event happens, given each end's earliest deadline; INF: never."""
-    s.next_at = min(min(s.ab.next, s.ba.next), min(s.a.next_at, s.b.next_at))
-    return s.next_at
+    return min(min(s.ab.next, s.ba.next), min(s.a.next_at, s.b.next_at))
 
 
 def next_event(s: Path) -> int:
     """The same after changes from outside: both ends are looked at."""
     note_deadline(s.a)
     note_deadline(s.b)
-    return earliest(s)
+    s.next_at = earliest(s)
+    return s.next_at
 
 
 def arrive(e: Endpoint, out: Link, peer: Endpoint, way: Link, now: int) -> None:
@@ -222,6 +236,7 @@ def run(s: Path, budget: int) -> int:
     look = 1
     while s.events < last:
         if look or now >= pause:
+            s.next_at = now
             why = status(s)
             if why >= 0:
                 return why

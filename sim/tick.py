@@ -64,6 +64,7 @@ class End:
         self._e = e
         self._link = link
         self._change = change
+        e.sampling = 1
 
     # ---- readings
 

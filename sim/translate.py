@@ -111,21 +111,40 @@ OVERFLOW = re.compile(
     r"  (?P<both>%\S+) = and i1 (?P=least), (?P=minus)\n"
 )
 """What it asks before: is it the one quotient that does not fit?"""
-ROUNDED_DOWN = r"""  \g<quotient>.sign = ashr i64 \g<n>, 63
+DIVIDED = r"""  \g<quotient>.sign = ashr i64 \g<n>, 63
   \g<quotient>.n = xor i64 \g<n>, \g<quotient>.sign
   \g<quotient>.q = udiv i64 \g<quotient>.n, \g<d>
   \g<quotient> = xor i64 \g<quotient>.q, \g<quotient>.sign
-  \g<quotient>.whole = mul i64 \g<quotient>, \g<d>
+"""
+"""Rounded down without a branch, for d > 0: ~(~n / d) is n / d rounded down for n < 0."""
+MULTIPLIED = r"""  \g<quotient>.twice = shl i64 \g<n>, 1
+  \g<quotient>.odd = or i64 \g<quotient>.twice, 1
+  \g<quotient>.wide = sext i64 \g<quotient>.odd to i128
+  \g<quotient>.product = mul i128 \g<quotient>.wide, {factor}
+  \g<quotient>.high = ashr i128 \g<quotient>.product, {bits}
+  \g<quotient> = trunc i128 \g<quotient>.high to i64
+"""
+"""The same for a constant d and |n| < 2^62: (n + 1/2) / d, so far from whole numbers that 1/d need not be exact."""
+REST = r"""  \g<quotient>.whole = mul i64 \g<quotient>, \g<d>
   \g<rest> = sub i64 \g<n>, \g<quotient>.whole
   \g<signs> = xor i64 \g<d>, \g<rest>
   \g<differ> = icmp slt i64 0, 0
 """
-"""The same without a branch, for d > 0: ~(~n / d) is n / d rounded down for n < 0."""
+"""Nothing is to be taken off that."""
+
+
+def rounded_down(m: re.Match[str]) -> str:
+    """A division by what is positive, without a branch; by a constant, without a division."""
+    d = int(m["d"]) if m["d"].isdigit() else 0
+    if d & (d - 1) == 0:  # not known, or a shift
+        return m.expand(DIVIDED + REST)
+    bits = 63 + d.bit_length()
+    return m.expand(MULTIPLIED.format(factor=((1 << bits) + d) // (2 * d), bits=bits) + REST)
 
 
 def with_floor_division(ir: str) -> str:
     """Rules divide times by a thousand or by a tick all the time, and by nothing negative."""
-    return OVERFLOW.sub(r"  \g<both> = add i1 false, false\n", DIVISION.sub(ROUNDED_DOWN, ir))
+    return OVERFLOW.sub(r"  \g<both> = add i1 false, false\n", DIVISION.sub(rounded_down, ir))
 
 
 HEAD = re.compile(r"^define linkonce_odr i32 @(?P<name>\S+?)\(.*$", re.MULTILINE)
@@ -161,7 +180,7 @@ RARE = (
     *("http2_turns", "timeouts", "undo"),
 )
 """Modules that most messages of most runs do not meet: kept out of the way of the others."""
-CALLED = ("push", "reset_xmit_timer", "run_writer", "send_ack", "send_window_probe", "write_xmit")
+CALLED = ("rearm_rto", "reset_xmit_timer", "run_writer", "send_ack", "send_window_probe", "write_xmit")
 """Functions that are large and called from several places."""
 
 

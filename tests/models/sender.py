@@ -26,6 +26,7 @@ class Sender:
         self.l = new(Link, True)
         self.l.next = INF
         e.cc = cc
+        e.sampling = 1
         e.timestamps = e.sack_ok = e.wscale_ok = 1
         e.mss = MSS
         e.advmss = MSS

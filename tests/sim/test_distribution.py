@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from models.histogram import carry_total, record
+from models.histogram import carry_total, open_histogram, record
 from models.state import Histogram
 from models.tally import CARRY, LOW_BITS, carry, tally
 from sim.distribution import PER_MILLE, Distribution, bucket_index
@@ -24,6 +24,7 @@ ENGINE = PlainEngine(Scenario(), 0)
 
 def counted(values: list[int]) -> Distribution:
     h = new(Histogram, True)
+    open_histogram(h)
     for v in values:
         record(h, v)
         if h.total >= CARRY:  # as `models.tally` does
