@@ -29,6 +29,9 @@ BLOCK = 8192
 HORIZON = 1 << 60
 """The end of simulated time, 36 years: sums of a few such durations still fit an int64."""
 
+LARGEST_SEED = 1 << 62
+"""The largest that may be asked for: a store keeps it, and a thousand replications more, as an int64."""
+
 MAX_COPIES = 10_000
 LEAST_LOAD = 0.001
 WHEEL = 512  # the coarsest granularity of the timer wheel that a run can meet

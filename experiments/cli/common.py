@@ -28,7 +28,20 @@ Json = Annotated[bool, Parameter(name="--json", negative="", help="Print JSON.")
 Replications = Annotated[
     int, Parameter(name="--replications", help="Runs per configuration, each with a seed of its own.")
 ]
-Seed = Annotated[int, Parameter(name="--seed", help="Which draws: arrivals, spikes, losses, timer phases.")]
+
+
+def a_seed(_: object, value: int | None) -> None:
+    """Validator of `--seed`. ScenarioError for what is none."""
+    from sim.draws import LARGEST_SEED
+    from sim.errors import Problem, ScenarioError
+
+    if value is not None and not 0 <= value <= LARGEST_SEED:
+        raise ScenarioError([Problem("--seed", f"{value} is no seed", "a whole number from 0 to 2**62 is one")])
+
+
+Seed = Annotated[
+    int, Parameter(name="--seed", validator=a_seed, help="Which draws: arrivals, spikes, losses, timer phases.")
+]
 DriverName = Literal["auto", "simpy", "loop", "compiled"]
 Driver = Annotated[DriverName, Parameter(name="--driver", help="What makes time pass; all give the same numbers.")]
 

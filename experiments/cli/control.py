@@ -97,7 +97,7 @@ def control(
 
     chosen = tuple(policy or POLICIES)
     fixed = flattened(table_of(options.settings or ()))
-    seed = 1 if options.seed is None else options.seed
+    seed = 0 if options.seed is None else options.seed
     replications = REPLICATIONS if options.replications is None else options.replications
     tried = _axis(over, "--over") if over else None
     the_sweep = sweep_of(scenario, fixed, _axis(knob, "--knob"), chosen, tried, replications, seed)

@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, Annotated
 import cyclopts
 
 from experiments.cli import paths, progress
-from experiments.cli.common import LIMIT, OK, Driver, Json, Settings, say, say_json
-from experiments.cli.sweep import Positive, Whole, on_cluster
+from experiments.cli.common import LIMIT, OK, Driver, Json, Settings, a_seed, say, say_json
+from experiments.cli.sweep import Positive, on_cluster
 
 if TYPE_CHECKING:
     from concurrent.futures import Executor
@@ -35,7 +35,7 @@ class Options:
     settings: Settings = None
     connections: Annotated[int | None, cyclopts.Parameter(validator=Positive)] = None
     """How many, instead of what the file says."""
-    seed: Annotated[int | None, cyclopts.Parameter(validator=Whole)] = None
+    seed: Annotated[int | None, cyclopts.Parameter(validator=a_seed)] = None
     """Which connections are drawn, and the draws of each."""
     workers: Annotated[int | None, cyclopts.Parameter(validator=Positive)] = None
     """Processes; by default one a core."""

@@ -57,7 +57,7 @@ def load(
     _check(lowest, highest, precision, fixed)
     loaded = lru_cache(maxsize=2)(lambda factor: at_load(scenario, fixed, factor))
     loaded(lowest)  # a bad scenario is to be refused before anything is started
-    first = 1 if options.seed is None else options.seed
+    first = 0 if options.seed is None else options.seed
     seeds = range(first, first + (REPLICATIONS if options.replications is None else options.replications))
     driver = fastest_driver(options.driver)
     with workers_of(options) as (executor, _), progress.runs(f"{scenario}: searching", None) as advance:

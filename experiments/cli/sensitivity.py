@@ -93,8 +93,8 @@ def effects_table(found: Sensitivity) -> Table:
     for heading in ("by itself", "with interplay") if sobol else ("mu*", "sigma"):
         table.add_column(heading, justify="right")
     for effect in found.effects:
-        own = f"{effect.own.mean:.2f} [{effect.own.lo:.2f}, {effect.own.hi:.2f}]"
-        total = f"{effect.total.mean:.2f}" + (f" [{effect.total.lo:.2f}, {effect.total.hi:.2f}]" if sobol else "")
+        own = f"{effect.own.mean:z.2f} [{effect.own.lo:z.2f}, {effect.own.hi:z.2f}]"
+        total = f"{effect.total.mean:z.2f}" + (f" [{effect.total.lo:z.2f}, {effect.total.hi:z.2f}]" if sobol else "")
         table.add_row(labels.name(effect.axis, axes), own, total)
     return table
 

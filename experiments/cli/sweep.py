@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import cyclopts
 
 from experiments.cli import paths, progress
-from experiments.cli.common import INTERRUPTED, LIMIT, NEGATIVE, OK, Driver, Json, Settings, say_json
+from experiments.cli.common import INTERRUPTED, LIMIT, NEGATIVE, OK, Driver, Json, Settings, a_seed, say_json
 
 if TYPE_CHECKING:
     from concurrent.futures import Executor
@@ -35,7 +35,6 @@ TO_DO = 2
 """Exit code of `plan` when there is something to do."""
 
 
-Whole = cyclopts.validators.Number(gte=0)
 Positive = cyclopts.validators.Number(gte=1)
 
 
@@ -47,8 +46,8 @@ class Running:
     settings: Settings = None
     replications: Annotated[int | None, cyclopts.Parameter(validator=Positive)] = None
     """Runs per configuration, each with a seed of its own."""
-    seed: Annotated[int | None, cyclopts.Parameter(validator=Whole)] = None
-    """The first seed."""
+    seed: Annotated[int | None, cyclopts.Parameter(validator=a_seed)] = None
+    """The first seed; 0, or what a file says."""
     workers: Annotated[int | None, cyclopts.Parameter(validator=Positive)] = None
     """Runs at a time; by default one a core."""
     cluster: str | None = None

@@ -25,7 +25,6 @@ def system(
 ) -> None:
     """Pass messages through stations in tandem (broker, processor, proxy, device): waits, outages, percentiles."""
     from experiments.systems import file, report
-    from sim.errors import Problem, ScenarioError
 
     if source is None:
         known = [file.load(name) for name in file.names()]
@@ -35,8 +34,6 @@ def system(
             say("\n".join(f"{s.name:<16}  {s.title}" for s in known))
         return
     at_least("--replications", replications, 1)
-    if seed < 0:
-        raise ScenarioError([Problem("--seed", f"{seed} is negative", "any integer from 0 up is a seed")])
     summary = report.run(file.load(source, settings or ()), range(seed, seed + replications))
     if json:
         say_json(summary.as_dict())

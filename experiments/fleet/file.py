@@ -3,7 +3,7 @@
     name = "phones"
     base = "telemetry"                # a preset, or a scenario file beside this one
     connections = 100_000
-    seed = 1
+    seed = 0
     table = "clients.csv"             # optional: rows that are drawn again (experiments/fleet/table.py)
     laws = "fitted.toml"              # optional: a file whose [draw] holds laws; those below come on top
 
@@ -32,6 +32,7 @@ from experiments.fleet.keys import Key, key_of, with_values
 from experiments.fleet.laws import Law, read_law
 from experiments.fleet.table import Table, read_table
 from experiments.sweep.file import flattened
+from sim.draws import LARGEST_SEED
 from sim.errors import Problem, ScenarioError
 
 if TYPE_CHECKING:
@@ -116,7 +117,7 @@ class _Reader:
         table = self.table(self.text("table", ""))
         laws = [law for key, says, place in self.draws() if (law := self.law(key, says, place, table)) is not None]
         connections = self.whole("connections", DEFAULT_CONNECTIONS, 1, MOST_CONNECTIONS)
-        seed = self.whole("seed", 1, 0, 1 << 62)
+        seed = self.whole("seed", 0, 0, LARGEST_SEED)
         fixed = {**self.flat("set"), **self.given}
         for law in laws:
             if law.key.name in fixed:

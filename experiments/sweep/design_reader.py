@@ -8,6 +8,7 @@ from typing import Any, cast
 from experiments.sweep.complaints import Complaints, Table
 from experiments.sweep.design import UNITS, Axis, Condition, Design, Range, Sampling, Settings, same
 from experiments.sweep.file import flattened
+from sim.draws import LARGEST_SEED
 from sim.units import Quantity
 
 MOST_SAMPLED = 1 << 16
@@ -119,7 +120,7 @@ class DesignReader:
             near = 1 << points.bit_length()
             cure = f"a Sobol sequence is even at powers of two: write points = {near // 2}, or {near}"
             self.notes.complain(f"{path}.points", f"{points} is no power of two", cure)
-        seed = self.notes.whole(given, "seed", 1, least=0, most=1 << 62, path=path + ".")
+        seed = self.notes.whole(given, "seed", 0, least=0, most=LARGEST_SEED, path=path + ".")
         cross = given.get("cross", [])
         if not isinstance(cross, list) or not all(isinstance(key, str) for key in cross):
             self.notes.complain(f"{path}.cross", f"{cross!r} is no list of axes", 'write cross = ["server.nodelay"]')

@@ -11,6 +11,7 @@ from experiments.sweep.design import Condition, Design, Sampling
 from experiments.sweep.design_reader import DesignReader
 from experiments.sweep.file import Panel, Settings, Sweep, flattened
 from experiments.sweep.precision import COLUMNS, Precision
+from sim.draws import LARGEST_SEED
 from sim.errors import ScenarioError
 
 MOST_POINTS = 100_000
@@ -52,7 +53,7 @@ class Reader(Complaints):
             title=self.text(top, "title", name),
             base=self.beside(base),
             replications=precision.most if precision else replications,
-            seed=self.whole(top, "seed", 1, least=0, most=1 << 62),
+            seed=self.whole(top, "seed", 0, least=0, most=LARGEST_SEED),
             slo=self.slo(self.text(top, "slo", "")),
             panels=tuple(self.panels(name)),
             precision=precision,

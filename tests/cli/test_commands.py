@@ -70,7 +70,7 @@ def test_the_version_is_told(capsys: pytest.CaptureFixture[str]) -> None:
         ("run", "one-way-512", "--driver", "fast"), ("run", "no-such-preset"), ("presets", "no-such-preset"),
         ("run", "one-way-512", "--set", "workload.size=-1B"), ("run", "one-way-512", "--set", "workload.size"),
         ("run", "one-way-512", "--set", "server.nodelay=maybe"), ("run", "one-way-512", "--set", "network.rate=0"),
-        ("run", "one-way-512", "--seed", "-1"), ("run", "/dev/null/x.toml"), ("run", "/"),
+        ("run", "/dev/null/x.toml"), ("run", "/"),
         ("run", "one-way-512", *SMALL, "--messages", "/no/such/folder/m.csv"),
         ("explain", "one-way-512", *SMALL, "--message", "60"), ("explain", "one-way-512", *SMALL, "--worst", "0"),
         ("explain", "one-way-512", *SMALL, "--message", "1", "--worst", "1"),
@@ -79,7 +79,7 @@ def test_the_version_is_told(capsys: pytest.CaptureFixture[str]) -> None:
         ("compare", "one-way-512", "--set-b", "server.nodelay=2"), ("compare", "one-way-512"),
         ("canary", "one-way-512"), ("canary", "one-way-512", "--set-b", "server.nodelay=false"),
         ("matrix", "one-way-512"),
-        ("system", "extra-hop", "--seed", "-1"), ("system", "extra-hop", "--replications", "0"),
+        ("system", "extra-hop", "--replications", "0"),
         ("system", "extra-hop", "--set", "duration=100ms"), ("system", "extra-hop", "--set", "arrivals.rate=0"),
         ("run", "grpc-log-tail", "--set", "workload.capture=nowhere.pcap"),
     ],
@@ -89,6 +89,44 @@ def test_a_mistake_ends_with_2_and_words_on_stderr(capsys: pytest.CaptureFixture
     code, out, err = tinygram(capsys, *tokens)
     assert (code, out) == (2, "")
     assert err.startswith("tinygram: ")
+
+
+CHANGE = ("--set-b", "server.nodelay=true")
+SEEDED = [
+    ("run", "one-way-512"), ("explain", "one-way-512"), ("trace", "one-way-512"), ("observe", "one-way-512"),
+    ("compare", "one-way-512", *CHANGE), ("canary", "one-way-512", *CHANGE), ("sweep", "buffers"), ("control",),
+    ("matrix", "one-way-512", "--client", "client.nodelay=true"), ("load", "one-way-512", "--slo", "p99<1s"),
+    ("system", "extra-hop"), ("warmup", "one-way-512"), ("fleet", "phones"), ("groundtruth", "record", "one-way-512"),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("command", SEEDED, ids=lambda command: command[0])
+def test_what_is_no_seed_is_told_by_all_in_the_same_words(
+    capsys: pytest.CaptureFixture[str], command: tuple[str, ...]
+) -> None:
+    for wrong in (-1, 2**62 + 1):
+        told = f"tinygram: 1 mistake\n  --seed: {wrong} is no seed (a whole number from 0 to 2**62 is one)\n"
+        assert tinygram(capsys, *command, "--seed", str(wrong)) == (2, "", told)
+
+
+def test_without_a_seed_all_begin_with_0(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    """A run, a sweep whose file has no seed, a search and a fleet are the same with `--seed 0`, and others with 1."""
+    few = 'base = "telemetry"\nset.workload.messages = 50\n'
+    (tmp_path / "f.toml").write_text(
+        f"{few}connections = 2\ndraw.network.rtt = {{ law = 'choice', values = ['5ms', '50ms'] }}\n"
+    )
+    (tmp_path / "s.toml").write_text(f"{few}replications = 2\naxes.server.nodelay = [true, false]\n")
+    kept = "--store", str(tmp_path / "s"), "--out", str(tmp_path)
+    commands = [
+        ("run", "telemetry", *SMALL),
+        ("frontier", str(tmp_path / "s.toml"), *kept),
+        ("fleet", str(tmp_path / "f.toml"), "--workers", "1"),
+        ("load", "telemetry", "--slo", "p99 < 1s", "--highest", "1", "--lowest", "1", *SMALL),
+    ]
+    for command in commands:
+        seeds: list[list[str]] = [[], ["--seed", "0"], ["--seed", "1"]]
+        usual, zero, one = (told(capsys, *command, "--driver", "loop", "--json", *seed) for seed in seeds)
+        assert usual == zero != one
 
 
 def test_a_capture_that_is_empty_or_cut_short_never_ends_in_a_traceback(
