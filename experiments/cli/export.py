@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 def export(
     *,
     store: Path,
-    table: Annotated[Path | None, Parameter(validator=paths.file("--table"))] = None,
+    table: Annotated[Path | None, Parameter(name=["--table", "-o"], validator=paths.file("--table"))] = None,
     everything: Annotated[bool, Parameter(name="--all", negative="")] = False,
 ) -> int:
     """Write a store's results as one table: a row a run, by point and seed, always in the same order.

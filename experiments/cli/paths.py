@@ -1,5 +1,7 @@
 """Where a command writes: `--out` is always a folder, and every option for one file is named by what it holds.
 
+`-o` is short for either, in a command that has one such place.
+
 A place that cannot be written to is better known before the work than after it, so options are checked as they are
 read; the complaints are those of a scenario.
 """

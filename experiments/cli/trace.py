@@ -12,7 +12,11 @@ from experiments.cli.common import Seed, Settings, Source, note, say
 
 Capture = Annotated[
     Path | None,
-    Parameter(validator=paths.file("--capture"), help="Write a capture instead of text: a name that ends in .pcapng."),
+    Parameter(
+        name=["--capture", "-o"],
+        validator=paths.file("--capture"),
+        help="Write a capture instead of text: a name that ends in .pcapng.",
+    ),
 ]
 At = Annotated[
     Literal["server", "client"] | None,

@@ -50,6 +50,16 @@ def test_an_option_for_a_file_takes_no_folder_and_makes_none(
     assert len(list(folder.iterdir())) == 1
 
 
+@pytest.mark.parametrize(
+    "command", [command for command in FILES if command[-1] in {"--capture", "--table"}], ids=" ".join
+)
+def test_o_is_short_for_the_one_file_a_command_writes(
+    command: tuple[str, ...], folder: Path, capsys: pytest.CaptureFixture[str]
+):
+    assert main([*command[:-1], "-o", str(folder)]) == 2
+    assert f"{command[-1]} {folder}: is a folder" in capsys.readouterr().err
+
+
 @pytest.mark.parametrize("command", [(*OUT[0], "--out"), FILES[0]], ids=" ".join)
 def test_what_may_not_be_written_to_is_known_before_the_run(
     command: tuple[str, ...], capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch

@@ -122,7 +122,7 @@ def test_export_prints_or_saves_the_rows_and_says_what_is_missing(
     captured = capsys.readouterr()
     assert captured.err.splitlines() == ["4 rows"]
     assert len(captured.out.splitlines()) == 5
-    assert main([*export, "--table", str(tmp_path / "t.csv")]) == 0
+    assert main([*export, "-o", str(tmp_path / "t.csv")]) == 0
     assert (tmp_path / "t.csv").read_text() == captured.out
     assert main([*export, "--table", str(tmp_path / "t.xls")]) == 2
     assert main([*export, "--table", str(tmp_path / "no" / "t.csv")]) == 2
