@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from experiments.observe.alerts import Alert
     from experiments.observe.sampler import Window
     from sim import Run
+    from sim.scenario import Scenario
 
 ROWS = 24
 """Windows shown; of more, every so many."""
@@ -47,8 +48,8 @@ def observe(
     *,
     settings: Settings = None,
     seed: Seed = 0,
-    every: str = "100ms",
-    window: str = "0",
+    every: str | None = None,
+    window: str | None = None,
     policy: PolicyName = None,
     alert: Alerts = None,
     hull: Annotated[bool, Parameter(negative="")] = False,
@@ -61,20 +62,18 @@ def observe(
     Parameters
     ----------
     every
-        Length of a window; at most 200,000 are kept, and a scenario with a policy has its ticks instead.
+        Length of a window, 100ms by default; at most 200,000 are kept. A policy's ticks are its windows.
     window
-        Latencies and rates are those of so long before each row (a sliding window); 0: of the row's own.
+        Latencies and rates are those of so long before each row (a sliding window), by default of the row's own.
     hull
         Of the windows, mark the convex hull of throughput and P99 instead of what nothing beats.
     """
     from experiments.observe.alerts import episodes, parse_rule
-    from experiments.observe.sampler import sampled, windows
+    from experiments.observe.sampler import windows
     from sim import simulate
-    from sim.units import DURATION, POSITIVE_DURATION
 
     rules = [parse_rule(text) for text in alert or ()]
-    scenario = with_policy(source, settings or (), policy)
-    scenario = sampled(scenario, _parsed(POSITIVE_DURATION, every, "--every"), _parsed(DURATION, window, "--window"))
+    scenario = _sampled(with_policy(source, settings or (), policy), every, window)
     run = simulate(scenario, seed, trace=syscalls is not None)
     found = windows(run)
     alerts = [episode for rule in rules for episode in episodes(rule, found)]
@@ -89,13 +88,27 @@ def observe(
     return NEGATIVE if any(episode.firing_ns is not None for episode in alerts) else OK
 
 
-def _parsed(kind: Any, text: str, option: str) -> int:
+def _sampled(scenario: Scenario, every: str | None, window: str | None) -> Scenario:
+    """The scenario with ticks; ScenarioError when its policy has some already, and others are asked for."""
+    from experiments.observe.sampler import EVERY, sampled
     from sim.errors import Problem, ScenarioError
+    from sim.units import DURATION, POSITIVE_DURATION
 
-    try:
-        return int(kind.parse(text))
-    except ValueError as error:
-        raise ScenarioError([Problem(f"{option} {text}", str(error))]) from None
+    given = {key: text for key, text in (("every", every), ("window", window)) if text is not None}
+    if scenario.policy is not None:
+        why = f"the windows are the ticks of the policy {scenario.policy.name}"
+        problems = [Problem(f"--{key}", why, f"--set policy.{key}={text}") for key, text in given.items()]
+    else:
+        kinds, lengths, problems = {"every": POSITIVE_DURATION, "window": DURATION}, {"every": EVERY, "window": 0}, []
+        for key, text in given.items():
+            try:
+                lengths[key] = kinds[key].parse(text)
+            except ValueError as error:
+                problem, _, cure = str(error).partition(": ")
+                problems.append(Problem(f"--{key}", problem, cure))
+    if problems:
+        raise ScenarioError(problems)
+    return scenario if scenario.policy else sampled(scenario, **lengths)
 
 
 def _save(run: Run, syscalls: Path | None, openmetrics: Path | None) -> None:

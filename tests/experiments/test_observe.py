@@ -256,6 +256,24 @@ def test_a_mistake_in_a_rule_is_found_before_anything_runs(capsys: pytest.Captur
     assert "--alert p99 > fast" in capsys.readouterr().err
 
 
+def test_a_policy_s_ticks_are_the_windows_and_others_are_not_ignored_in_silence(capsys: pytest.CaptureFixture[str]):
+    command = ["observe", "elastic-runaway", "--set", "workload.messages=900", "--json"]
+    assert main([*command, "--every", "50ms", "--window", "1s"]) == 2
+    told = capsys.readouterr().err
+    assert "--every: the windows are the ticks of the policy elastic (--set policy.every=50ms)" in told
+    assert "--window: the windows are the ticks of the policy elastic (--set policy.window=1s)" in told
+    assert main([*command, "--set", "policy.every=50ms"]) == 0  # as it says
+    windows = json.loads(capsys.readouterr().out)["windows"]
+    assert [window["end_ns"] for window in windows[:3]] == [50 * MS, 100 * MS, 150 * MS]
+
+
+def test_lengths_without_a_unit_are_mistakes_told_together(capsys: pytest.CaptureFixture[str]):
+    assert main(["observe", "full-link", "--every", "5", "--window", "3KiB"]) == 2
+    told = capsys.readouterr().err
+    assert "--every: '5' has no unit of duration" in told
+    assert "--window: '3KiB' has no unit of duration" in told
+
+
 def test_windows_of_a_quiet_time_say_nothing():
     quiet = Scenario(
         workload=Workload(interval=300 * MS, messages=5, size=100),
