@@ -11,7 +11,7 @@ from dataclasses import asdict, dataclass
 from textwrap import wrap
 from typing import TYPE_CHECKING, Any
 
-from experiments.freed import HELD, case_of, freed_by, milliseconds_of
+from experiments.freed import HELD, Case, case_of, freed_by, milliseconds_of
 from experiments.labels import milliseconds
 from experiments.report import bar
 from experiments.sentences import SENTENCES
@@ -58,7 +58,11 @@ def worst(run: Run, count: int) -> list[int]:
 
 def explain(run: Run, index: int) -> Explanation:
     """Explain the message whose index is `index`. KeyError when it was not delivered."""
-    case = case_of(run, index)
+    return explained(case_of(run, index))
+
+
+def explained(case: Case) -> Explanation:
+    """Explain the message of `case`."""
     row = case.row
     latency = int(row["latency_ns"])
     costs = {cause: int(row[f"{cause}_ns"]) for cause in CAUSES}
@@ -73,7 +77,7 @@ def explain(run: Run, index: int) -> Explanation:
                 sentence += f" Freed by {freed}."
             steps.append(Step(cause, ns, ns / max(1, latency), sentence))
     return Explanation(
-        index, int(row["size"]), int(row["intended_ns"]), int(row["read_ns"]), latency,
+        int(row["index"]), int(row["size"]), int(row["intended_ns"]), int(row["read_ns"]), latency,
         freed if costs[held] else "", tuple(steps),
     )  # fmt: skip
 

@@ -7,13 +7,15 @@ bar in the lane where it is spent, coloured by cause; data goes right in solid l
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from experiments.freed import HELD, ROUND_OFF, Case, acknowledged, case_of, freed_at, freeing_ack, held_ns
 from experiments.labels import milliseconds
-from models.state import CAUSES, WRITER_CAUSES
+from experiments.palette import COLOURS, RETRANSMITTED, hatch
+from experiments.stays import WRITER, Part, Stay, in_order_of_time, stays
+from models.state import CAUSES
 from sim.errors import Problem, ScenarioError
 
 if TYPE_CHECKING:
@@ -23,23 +25,9 @@ if TYPE_CHECKING:
 
 APPLICATION, QUEUE, WIRE, RECEIVER, READER = 0.0, 1.0, 2.0, 3.0, 4.0
 LANES = {APPLICATION: "application", QUEUE: "send queue", WIRE: "wire", RECEIVER: "receiver", READER: "reader"}
+PLACES = {"write": APPLICATION, "framer": APPLICATION, "queue": QUEUE, "receiver": RECEIVER, "reader": READER}
+"""The lane of a stay; the wire's are drawn as packets."""
 SUFFIXES = (".svg", ".png", ".pdf")
-
-WRITER = CAUSES[:WRITER_CAUSES]
-ARRIVED = ("in_order", "loss_recovery")
-
-COLOURS = {  # Okabe and Ito's palette, which colour-blind eyes tell apart; kin share a hue
-    "sender_spike": "#D55E00", "timer_granularity": "#E9A66B", "cpu": "#999999", "framer": "#F0E442",
-    "stream_window": "#B8860B", "connection_window": "#8B6508", "write_quota": "#C9B037", "stream_limit": "#A68A00",
-    "scheduler": "#DDD38A", "sndbuf": "#CC79A7", "admission": "#882255", "pacing": "#7FC9E8", "cwnd": "#56B4E9",
-    "rwnd": "#2F7FB5", "nagle": "#0072B2",
-    "delayed_ack": "#D55E00", "cork": "#6A3D9A", "tso_defer": "#B2A1D6", "autocork": "#9467BD",
-    "loss_recovery": "#B2182B", "qdisc": "#8C6D31", "queueing": "#E69F00", "serialisation": "#BDB76B",
-    "propagation": "#AAAAAA", "jitter": "#7FBF7B", "spike": "#A50026", "in_order": "#1B7837", "reader": "#009E73",
-    "service": "#666666",
-}  # fmt: skip
-RETRANSMITTED = COLOURS["loss_recovery"]
-HATCHES = {"nagle": "////", "delayed_ack": "xxxx", "cork": "....", "cwnd": "----", "sndbuf": "\\\\\\\\", "reader": "oo"}
 
 MESSAGES_MAX = 24  # messages drawn beside the one explained
 SEGMENTS_MAX = 400
@@ -73,20 +61,6 @@ class Sheet:
             return False
         self.labels.append(y)
         return True
-
-
-@dataclass(frozen=True)
-class Bar:
-    """A message's time in one lane, split by cause, in the order of the ledger."""
-
-    lane: float
-    start: int
-    parts: tuple[tuple[str, int], ...]
-
-    @property
-    def end(self) -> int:
-        """When it leaves the lane, ns."""
-        return self.start + sum(ns for _, ns in self.parts)
 
 
 def check_path(path: Path) -> None:
@@ -160,40 +134,20 @@ def _neighbours(run: Run, start: int, end: int, index: int) -> Iterator[Any]:
 # ---- messages --------------------------------------------------------------------------------------------------------
 
 
-def bars(case: Case, row: Any) -> Iterator[Bar]:
-    """Where the message spent its time before and after the wire."""
-    own = Case(case.scenario, row, case.segments, case.sender, case.receiver)
-    written = [(cause, int(row[f"{cause}_ns"])) for cause in WRITER]
-    yield Bar(APPLICATION, int(row["intended_ns"]), _fitted(written, int(row["accepted_ns"] - row["intended_ns"])))
-    freed = freed_at(own)
-    held = _in_order_of_time(own, [(cause, int(row[f"{cause}_ns"])) for cause in HELD], freed)
-    yield Bar(QUEUE, freed - sum(ns for _, ns in held), held)
-    if case.transaction:
+def bars(case: Case) -> Iterator[Stay]:
+    """Where the message waited, for the lanes; packets show what it spent on the wire."""
+    if not case.transaction:
+        yield from (stay for stay in stays(case) if stay.place in PLACES)
         return
-    arrived, read, unread = int(row["arrived_ns"]), int(row["read_ns"]), int(row["reader_ns"])
-    waited = [(cause, int(row[f"{cause}_ns"])) for cause in ARRIVED]
-    yield Bar(RECEIVER, arrived, _fitted(waited, read - unread - arrived))
-    yield Bar(READER, read - unread, _fitted([("reader", unread)], unread))
+    r = case.row
+    written = [(cause, int(r[f"{cause}_ns"])) for cause in WRITER]
+    yield Stay("write", int(r["intended_ns"]), _fitted(written, int(r["accepted_ns"] - r["intended_ns"])))
+    held = in_order_of_time(case, [(cause, int(r[f"{cause}_ns"])) for cause in HELD])
+    yield Stay("queue", freed_at(case) - sum(ns for _, ns in held), held)
 
 
-def _in_order_of_time(own: Case, held: list[tuple[str, int]], freed: int) -> tuple[tuple[str, int], ...]:
-    """What held the message, the delayed ACK where it ran: before the ACK's way back, which is its gate's again."""
-    ack = freeing_ack(own)
-    gates = [(cause, ns) for cause, ns in held if ns and cause != "delayed_ack"]
-    delayed = sum(ns for cause, ns in held if cause == "delayed_ack")
-    if not delayed:
-        return tuple(gates)
-    way_back = 0
-    if ack is not None and gates:
-        cause, ns = gates[-1]
-        way_back = min(ns, max(0, freed - int(ack["tx"])))
-        gates[-1] = (cause, ns - way_back)
-    after = [(gates[-1][0], way_back)] if way_back else []
-    return tuple((cause, ns) for cause, ns in [*gates, ("delayed_ack", delayed), *after] if ns)
-
-
-def _fitted(parts: list[tuple[str, int]], room: int) -> tuple[tuple[str, int], ...]:
-    """The parts, cut to the room there is (`cpu` and `loss_recovery` are spent in several lanes)."""
+def _fitted(parts: list[Part], room: int) -> tuple[Part, ...]:
+    """The parts, cut to the room there is (the reply's are among them, too)."""
     fitted = []
     for cause, ns in parts:
         ns = min(ns, room)
@@ -205,16 +159,15 @@ def _fitted(parts: list[tuple[str, int]], room: int) -> tuple[tuple[str, int], .
 
 def _message(axes: Axes, case: Case, row: Any, origin: int, sheet: Sheet, focus: bool) -> None:
     strength = 1.0 if focus else 0.45
-    for bar in bars(case, row):
-        if not bar.parts:
-            continue
-        slot = sheet.slot(bar.lane, bar.start, bar.end)
-        left = bar.lane - 0.05 - SLOT_WIDTH * (slot + 1) if bar.lane <= QUEUE else bar.lane + 0.05 + SLOT_WIDTH * slot
+    for bar in bars(replace(case, row=row)):
+        lane = PLACES[bar.place]
+        slot = sheet.slot(lane, bar.start, bar.end)
+        left = lane - 0.05 - SLOT_WIDTH * (slot + 1) if lane <= QUEUE else lane + 0.05 + SLOT_WIDTH * slot
         at = bar.start
         for cause, ns in bar.parts:
             axes.bar(
                 left, ns / 1e6, SLOT_WIDTH, bottom=(at - origin) / 1e6, align="edge", color=COLOURS[cause],
-                hatch=HATCHES.get(cause, "///"), edgecolor="white", linewidth=0, alpha=strength, zorder=3,
+                hatch=hatch(cause), edgecolor="white", linewidth=0, alpha=strength, zorder=3,
             )  # fmt: skip
             at += ns
             if cause not in sheet.causes:
@@ -299,8 +252,7 @@ def _legend(axes: Axes, sheet: Sheet, retransmitted: bool) -> None:
 
     causes = [cause for cause in CAUSES if cause in sheet.causes]
     handles: list[Any] = [
-        Patch(facecolor=COLOURS[c], hatch=HATCHES.get(c, "///"), edgecolor="white", linewidth=0, label=c)
-        for c in causes
+        Patch(facecolor=COLOURS[c], hatch=hatch(c), edgecolor="white", linewidth=0, label=c) for c in causes
     ]
     handles.append(Line2D([], [], color="black", linewidth=1, label="data"))
     if retransmitted:

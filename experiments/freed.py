@@ -46,6 +46,7 @@ class Case:
     segments: Any | None
     sender: str
     receiver: str
+    leg: bool = False  # of a transaction: the request or the reply alone
 
     @property
     def host(self) -> Host:
@@ -59,8 +60,8 @@ class Case:
 
     @property
     def transaction(self) -> bool:
-        """Request and reply: both directions are in it."""
-        return self.scenario.workload.kind == "request-response"
+        """Request and reply in one row: both directions are in it."""
+        return self.scenario.workload.kind == "request-response" and not self.leg
 
 
 def case_of(run: Run, index: int) -> Case:

@@ -30,6 +30,7 @@ GROUPS = (
     "run",
     "explain",
     "trace",
+    "demo",
     "compare",
     "canary",
     "sweep",

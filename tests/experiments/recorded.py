@@ -18,7 +18,7 @@ from sim.scenario import Direction, Network, Scenario, Workload
 MS = 1_000_000
 STAMPS = (
     "index", "size", "intended_ns", "call_ns", "accepted_ns", "returned_ns", "first_sent_ns", "sent_ns",
-    "done_ns", "arrived_ns", "read_ns", "writes", "retransmitted", "freed", "latency_ns",
+    "on_link_ns", "done_ns", "arrived_ns", "ordered_ns", "read_ns", "writes", "retransmitted", "freed", "latency_ns",
 )  # fmt: skip
 ROW = np.dtype([(name, np.int64) for name in (*STAMPS, *(f"{cause}_ns" for cause in CAUSES))])
 PACKET = np.dtype(
@@ -51,8 +51,8 @@ def row(index: int, at: int, sent: int, freed: int, **causes: int) -> Any:
     arrived = sent + 5 * MS
     stamps = {
         "index": index, "size": 100, "intended_ns": at, "call_ns": at, "accepted_ns": at, "returned_ns": at,
-        "first_sent_ns": sent, "sent_ns": sent, "done_ns": sent, "arrived_ns": arrived,
-        "read_ns": arrived, "writes": 1, "freed": freed, "latency_ns": arrived - at,
+        "first_sent_ns": sent, "sent_ns": sent, "on_link_ns": sent, "done_ns": sent, "arrived_ns": arrived,
+        "ordered_ns": arrived, "read_ns": arrived, "writes": 1, "freed": freed, "latency_ns": arrived - at,
     }  # fmt: skip
     for name, value in (stamps | {f"{cause}_ns": ns for cause, ns in causes.items()}).items():
         r[name] = value

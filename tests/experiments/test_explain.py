@@ -10,6 +10,8 @@ import pytest
 
 from experiments import figures_ladder
 from experiments.explain import SENTENCES, explain, text, worst
+from experiments.freed import case_of
+from experiments.palette import COLOURS
 from models.state import CAUSES
 from sim.errors import ScenarioError
 from tests.experiments.recorded import MS, stream
@@ -88,13 +90,12 @@ def test_the_ladder_is_drawn(tmp_path: Path, suffix: str, traced: bool) -> None:
 
 def test_bars_stand_where_the_time_was_spent() -> None:
     held = run()
-    case = figures_ladder.case_of(held, 1)
-    drawn = [bar for bar in figures_ladder.bars(case, held.messages[1]) if bar.parts]
-    assert [(bar.lane, bar.start, bar.end) for bar in drawn] == [(figures_ladder.QUEUE, 10 * MS, 50 * MS)]
+    drawn = list(figures_ladder.bars(case_of(held, 1)))
+    assert [(bar.place, bar.start, bar.end) for bar in drawn] == [("queue", 10 * MS, 50 * MS)]
 
 
 def test_every_cause_has_a_colour() -> None:
-    assert set(figures_ladder.COLOURS) == set(CAUSES)
+    assert set(COLOURS) == set(CAUSES)
 
 
 @pytest.mark.parametrize("name", ["ladder.gif", "nowhere/ladder.svg"])

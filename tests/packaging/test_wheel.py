@@ -11,7 +11,7 @@ import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
 PACKAGES = {"sim", "models", "experiments"}
-DATA = {".toml", ".pcap", ".json", ".csv", ".md", ".typed"}
+DATA = {".toml", ".pcap", ".json", ".csv", ".md", ".typed", ".html", ".css", ".js", ".svg"}
 
 
 @pytest.fixture(scope="module")

@@ -1,0 +1,38 @@
+// Lessons: a question and a guess to make; only then the answer is asked for, and what happened is shown.
+
+import { el } from "./dom.js";
+
+export function rail(page, state, open, explore) {
+  return [
+    el("button", { type: "button", class: "chip", "aria-pressed": String(!state.lesson), onclick: explore }, "Explore"),
+    page.lessons.map((lesson, number) => el("button", { type: "button", class: "chip", "data-lesson": lesson.name,
+      "aria-pressed": String(state.lesson === lesson.name), onclick: () => open(lesson) },
+      el("span", { class: "number" }, String(number + 1)), lesson.title)),
+  ];
+}
+
+export function question(lesson, number, guess) {
+  return el("article", { class: "card question" },
+    el("p", { class: "eyebrow" }, `Lesson ${number + 1}: ${lesson.title}`),
+    el("p", { class: "setting" }, lesson.setting),
+    el("h2", { tabindex: -1 }, lesson.question),
+    el("div", { class: "guesses", role: "group", "aria-label": "Your guess" },
+      lesson.guesses.map((text, choice) => el("button", { type: "button", "data-guess": choice, onclick: () => guess(choice) }, text))),
+    el("p", { class: "hint" }, "Guess first: what happens is shown when you have."));
+}
+
+export function answer(lesson, number, guess, told, following) {
+  const right = guess === told.right;
+  return el("article", { class: "card answer" },
+    el("p", { class: "eyebrow" }, `Lesson ${number + 1}: ${lesson.title}`),
+    el("h2", { tabindex: -1 }, lesson.question),
+    el("ul", { class: "guesses" }, lesson.guesses.map((text, choice) => el("li", { class: mark(choice, guess, told.right) }, text,
+      choice === told.right ? el("small", {}, choice === guess ? "right, as you guessed" : "right") : choice === guess && el("small", {}, "your guess")))),
+    el("p", { class: "verdict" }, el("strong", {}, right ? "Yes. " : "Not quite. "), told.text),
+    told.claims.some((claim) => !claim.holds) && el("p", { class: "wrong" }, "This does not hold in the runs shown: ",
+      told.claims.filter((claim) => !claim.holds).map((claim) => claim.text).join("; ")),
+    el("p", { class: "hint" }, el("b", {}, "A: "), "as asked. ", el("b", {}, "B: "), `${lesson.difference}. `, el("b", {}, "Go on: "), told.next),
+    following && el("button", { type: "button", id: "next-lesson", onclick: following }, "Next lesson"));
+}
+
+const mark = (choice, guess, right) => (choice === right ? "right" : choice === guess ? "missed" : "");

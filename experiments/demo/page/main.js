@@ -1,0 +1,293 @@
+// The page: an address becomes a state, the state is asked about, what comes back is drawn.
+
+import { Refused, ask, pane } from "./ask.js";
+import { controls } from "./controls.js";
+import { $, el, svg } from "./dom.js";
+import { MS } from "./figures.js";
+import { patterns } from "./hatch.js";
+import { heads, ladder } from "./ladder.js";
+import { clock, sharesOf, span } from "./layout.js";
+import { answer, question, rail } from "./lesson.js";
+import { numbers } from "./numbers.js";
+import { address, opened, query, read, settings } from "./state.js";
+import { legend, story } from "./story.js";
+import { strip } from "./strip.js";
+import { table } from "./table.js";
+import { download, takeaway } from "./takeaway.js";
+
+const page = await ask("/page.json");
+const causes = new Map(page.causes.map((cause) => [cause.name, cause]));
+document.body.append(svg("svg", { width: 0, height: 0, class: "patterns", "aria-hidden": "true" }, patterns(page.causes)));
+
+let state = read(location.search, page);
+let shown = { panes: [], told: null, commands: [] };
+let problems = [];
+let editing = "a";
+let asking = new AbortController();
+
+// ---- asking ------------------------------------------------------------------------------------------------------
+
+const lesson = () => page.lessons.find((one) => one.name === state.lesson);
+const waiting = () => lesson() !== undefined && state.guess === "";
+
+async function refresh() {
+  asking.abort();
+  asking = new AbortController();
+  history.replaceState(null, "", address(state));
+  if (waiting()) {
+    renderQuestion();
+    return settled();
+  }
+  document.body.classList.add("asking");
+  try {
+    shown = await answers(asking.signal);
+    problems = [];
+    if (!shown.panes[0].messages.some((message) => message.index === chosen())) state.message = String(first());
+    history.replaceState(null, "", address(state));
+  } catch (error) {
+    if (error.name === "AbortError") return;
+    if (!(error instanceof Refused)) throw error;
+    problems = error.problems;
+  }
+  document.body.classList.remove("asking");
+  await present();
+}
+
+// The page as the state has it; when all of it stands there, it says which address that was.
+async function present() {
+  render();
+  if (shown.panes.length && problems.length === 0) await renderCommands();
+  settled();
+}
+
+const settled = () => { document.body.dataset.shown = location.search; };
+
+async function answers(signal) {
+  const said = settings(state);
+  const names = state.compare ? ["a", "b"] : ["a"];
+  const traces = names.map((name) => ask("/trace.json", pane(said, name), signal));
+  const told = lesson() ? ask("/answer.json", new URLSearchParams({ lesson: state.lesson }), signal) : null;
+  return { panes: await Promise.all(traces), told: await told };
+}
+
+async function renderCommands() {
+  const said = query(state), asked = String(said);
+  const { commands } = await ask("/commands.json", said);
+  if (String(query(state)) !== asked) return; // another one was chosen meanwhile
+  const files = (state.compare ? ["a", "b"] : ["a"]).flatMap((name) => {
+    const own = state.compare ? `${name.toUpperCase()}: ` : "";
+    const asked = pane(settings(state), name);
+    return [{ what: `${own}scenario (TOML)`, href: `/scenario.toml?${asked}` },
+            { what: `${own}packets (pcapng)`, href: `/capture.pcapng?${asked}` }];
+  });
+  $("takeaway").replaceChildren(...takeaway(commands, files,
+    () => download($("ladder"), page.causes, state.base)).flat());
+}
+
+const chosen = () => (state.message === "" ? null : Number(state.message));
+
+function first() {
+  if (shown.told) return shown.told.message;
+  return slowest()?.index ?? "";
+}
+
+const slowest = () => shown.panes[0].messages.reduce((one, other) => (one && one.latency >= other.latency ? one : other), null);
+
+// ---- changing ----------------------------------------------------------------------------------------------------
+
+function change(changes) {
+  state = { ...state, ...changes };
+  return refresh();
+}
+
+function set(key, value) {
+  if (key === "seed") return change({ seed: value, message: "" });
+  const own = editing === "b" ? "b" : "a";
+  return change({ [own]: { ...state[own], [key]: value }, scale: "" });
+}
+
+function go(next) {
+  state = next;
+  editing = "a";
+  history.pushState(null, "", address(state));
+  return refresh();
+}
+
+function choose(index, focus = false) {
+  state.message = String(index);
+  history.replaceState(null, "", address(state));
+  present();
+  if (focus) focusChosen();
+}
+
+function move(step) {
+  const known = shown.panes[0].messages.map((message) => message.index);
+  if (step === "slowest") return choose(slowest().index);
+  const at = known.indexOf(chosen()) + step;
+  if (known[at] !== undefined) choose(known[at]);
+}
+
+const LESS = { lesson: "", guess: "", message: "", scale: "" };
+const explore = () => go({ ...state, ...LESS, view: "", compare: "", base: page.start.base, seed: String(page.start.seed),
+                           a: { ...page.start.settings }, b: {} });
+const rebase = (base) => go({ ...state, ...LESS, base, a: {}, b: {}, compare: "" });
+const reset = () => (lesson() ? go({ ...opened(lesson()), guess: state.guess }) : explore());
+
+// ---- drawing -----------------------------------------------------------------------------------------------------
+
+function render() {
+  const back = focused();
+  draw();
+  if (back && document.activeElement === document.body) document.querySelector(back)?.focus({ preventScroll: true });
+}
+
+// What has the focus is drawn anew; this finds it again.
+function focused() {
+  const node = document.activeElement;
+  if (node.id) return `#${CSS.escape(node.id)}`;
+  if (node.dataset.for) return `[data-for="${node.dataset.for}"]`;
+  if (node.matches(".message")) return ".message.chosen";
+  const name = node.getAttribute("aria-label");
+  return name && `[aria-label="${CSS.escape(name)}"]`;
+}
+
+function draw() {
+  const panes = shown.panes;
+  renderFrame();
+  $("results").hidden = panes.length === 0;
+  if (panes.length === 0) return;
+  const number = page.lessons.indexOf(lesson());
+  const next = page.lessons[number + 1];
+  $("lesson").replaceChildren(...(shown.told && lesson()
+    ? [answer(lesson(), number, Number(state.guess), shown.told, next && (() => go(opened(next))))] : []));
+  $("controls").replaceChildren(...controls({ panes, page, state, editing, problems, set, reset, rebase,
+    edit: (name) => { editing = name; render(); } }).flat(2).filter(Boolean));
+  $("numbers").replaceChildren(numbers(panes));
+  $("story").replaceChildren(...story(panes, chosen(), causes, move));
+  $("legend").replaceChildren(legend(panes, causes));
+  renderStrips(panes);
+  renderLadders(panes);
+  $("table").hidden = !state.view;
+  $("ladder").hidden = Boolean(state.view);
+  $("table").replaceChildren(...(state.view ? table(panes, chosen(), causes, choose) : []));
+}
+
+function renderFrame() {
+  document.body.classList.toggle("two", Boolean(state.compare));
+  document.body.classList.toggle("guessing", waiting());
+  $("compare").setAttribute("aria-pressed", String(Boolean(state.compare)));
+  $("view").setAttribute("aria-pressed", String(Boolean(state.view)));
+  $("lessons").replaceChildren(...rail(page, state, (one) => go(opened(one)), explore).flat());
+  const known = new Set(shown.panes.flatMap((one) => one.controls.map((control) => control.key)).concat("seed"));
+  const homeless = problems.filter((problem) => !known.has(problem.key));
+  $("banner").replaceChildren(...homeless.map(({ key, problem, cure }) =>
+    el("p", { class: "wrong" }, [key, problem].filter(Boolean).join(": "), cure && ` (${cure})`)));
+}
+
+function renderQuestion() {
+  shown = { panes: [], told: null };
+  problems = [];
+  renderFrame();
+  $("results").hidden = true;
+  for (const id of ["story", "takeaway", "controls"]) $(id).replaceChildren();
+  const guess = (choice) => change({ guess: String(choice) }).then(() => $("lesson").querySelector("h2")?.focus());
+  $("lesson").replaceChildren(question(lesson(), page.lessons.indexOf(lesson()), guess));
+}
+
+const across = (id, count) => Math.max(170, Math.floor(($(id).clientWidth - 12 * (count - 1) - 18) / count));
+
+function renderStrips(panes) {
+  const width = Math.max(200, $("strip").clientWidth - 18);
+  const most = Math.max(1, ...panes.flatMap((one) => one.messages.map((message) => message.latency)));
+  const count = 1 + Math.max(0, ...panes.flatMap((one) => one.messages.map((message) => message.index)));
+  $("strip").replaceChildren(...panes.map((one, number) => strip(one, {
+    width, height: panes.length > 1 ? 46 : 66, most, count, selected: chosen(), name: panes.length > 1 ? "ab"[number] : "", choose })));
+}
+
+function renderLadders(panes) {
+  const box = $("ladder");
+  const width = across("ladder", panes.length);
+  const together = clock(panes);
+  const shares = sharesOf(panes);
+  const scale = scaleOf(panes, together);
+  const names = panes.length > 1 ? ["a", "b"] : [""];
+  const drawn = panes.map((one, number) => el("div", { class: "pane" },
+    heads(one, width, shares, names[number]),
+    ladder(one, { width, scale, clock: together, shares, selected: chosen(), name: names[number] })));
+  const before = box.querySelector(".scroller");
+  const top = before && Number(before.dataset.scale) === scale ? before.scrollTop : null;
+  const scroller = el("div", { class: "scroller", "data-scale": scale }, drawn);
+  box.replaceChildren(scroller);
+  $("zooms").replaceChildren(...zooms(scale));
+  if (top !== null) scroller.scrollTop = top;
+  intoView(scroller, together, scale);
+}
+
+const ROOM = 520; // px of a diagram that are seen at once, about
+const TALLEST = 60_000;
+
+function scaleOf(panes, { start, end }) {
+  const whole = TALLEST / ((end - start) / MS);
+  const wanted = Number(state.scale) || ROOM / (span(panes) / MS);
+  return Math.min(whole, wanted);
+}
+
+function zooms(scale) {
+  const by = (times) => () => {
+    state.scale = String(Number((scale * times).toPrecision(4)));
+    history.replaceState(null, "", address(state));
+    present();
+  };
+  return [
+    el("button", { type: "button", "aria-label": "More at once", title: "More at once", onclick: by(1 / 1.6) }, "\u2212"),
+    el("button", { type: "button", "aria-label": "More detail", title: "More detail", onclick: by(1.6) }, "+"),
+  ];
+}
+
+function intoView(scroller, { start }, scale) {
+  const found = shown.panes.map((one) => one.messages.find((message) => message.index === chosen())).filter(Boolean);
+  if (found.length === 0) return;
+  const y = (at) => 48 + ((at - start) / MS) * scale;
+  const top = y(Math.min(...found.map((message) => message.intended)));
+  const bottom = y(Math.max(...found.map((message) => message.read)));
+  if (top < scroller.scrollTop + 50 || bottom > scroller.scrollTop + scroller.clientHeight) scroller.scrollTop = top - 90;
+}
+
+const focusChosen = () => $("ladder").querySelector(".message.chosen")?.focus({ preventScroll: true });
+
+// ---- listening ---------------------------------------------------------------------------------------------------
+
+$("ladder").addEventListener("click", (event) => {
+  const message = event.target.closest(".message");
+  if (message) choose(Number(message.dataset.index), true);
+});
+
+const STEPS = { ArrowDown: 1, ArrowRight: 1, ArrowUp: -1, ArrowLeft: -1 };
+
+$("ladder").addEventListener("keydown", (event) => {
+  if (!event.target.closest(".message")) return;
+  const known = shown.panes[0].messages.map((message) => message.index);
+  if (event.key in STEPS) move(STEPS[event.key]);
+  else if (event.key === "Home") choose(known[0]);
+  else if (event.key === "End") choose(known[known.length - 1]);
+  else return;
+  event.preventDefault();
+  focusChosen();
+});
+
+$("controls").addEventListener("submit", (event) => event.preventDefault());
+$("compare").addEventListener("click", () => {
+  editing = state.compare ? "a" : "b";
+  change(state.compare ? { compare: "", b: {} } : { compare: "1" });
+});
+$("view").addEventListener("click", () => change({ view: state.view ? "" : "table" }));
+$("share").addEventListener("click", async () => {
+  await navigator.clipboard.writeText(location.href);
+  $("share").textContent = "Copied";
+  setTimeout(() => { $("share").textContent = "Copy link"; }, 1500);
+});
+addEventListener("popstate", () => { state = read(location.search, page); refresh(); });
+let width = innerWidth;
+addEventListener("resize", () => { if (innerWidth !== width && shown.panes.length) { width = innerWidth; render(); } });
+
+await refresh();
