@@ -46,6 +46,11 @@ def value(path: str, given: object) -> str:
     return str(given)
 
 
+def counted(number: int, what: str) -> str:
+    """`1 run`, `2,000 runs`; `what` is a plural, in s if it has another singular."""
+    return f"{number:,} {what.removesuffix('s') if number == 1 else what}"
+
+
 def milliseconds(ns: float) -> str:
     """Three figures, in ms: 0.0412, 5.50, 262."""
     return _figures(ns / 1e6)

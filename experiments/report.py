@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
-from experiments.labels import megabits, milliseconds
+from experiments.labels import counted, megabits, milliseconds
 from experiments.policies import written
 from sim.scenario import Scenario, Workload
 from sim.units import DURATION, SIZE
@@ -17,6 +17,7 @@ VIEWS = {
     "startup_latency_ns": "start-up",
     "closed_loop_latency_ns": "from write()",
 }
+WIDTH = 100  # columns
 BAR = 30  # characters of the longest bar
 
 
@@ -81,12 +82,26 @@ def _work(scenario: Scenario, s: Mapping[str, Any]) -> Iterator[str]:
     dropped = sum(s.get("dropped", {}).values())
     counts = {
         "write()": s["writes"], "segments": s["segments"], "ACKs": s["acks"], "by the timer": s.get("acks_by_timer", 0),
-        "retransmissions": s["retransmits"], "dropped": dropped, "blocked writes": s.get("blocked_writes", 0),
+        "retransmissions": s["retransmits"], "fast retransmissions": s.get("fast_retransmits", 0),
+        "timeouts": s.get("rtos", 0), "spurious by F-RTO": s.get("spurious_rtos", 0), "undone": s.get("undos", 0),
+        "tail loss probes": s.get("tlps", 0), "window probes": s.get("window_probes", 0), "PINGs": s.get("pings", 0),
+        "dropped": dropped, "blocked writes": s.get("blocked_writes", 0),
     }  # fmt: skip
-    yield "counted        " + ", ".join(f"{n:,} {what}" for what, n in counts.items() if n)
+    yield from _wrapped("counted        ", (counted(n, what) for what, n in counts.items() if n))
     cpu = ", ".join(f"{host} {share:.1%}" for host, share in s["cpu_share"].items())
     peak = f"send buffer at most {s['wmem_peak_bytes'] / 1024:,.1f} KiB"
     yield f"used           CPU {cpu}; {peak}"
+
+
+def _wrapped(head: str, parts: Iterable[str]) -> Iterator[str]:
+    """The parts behind the head, on as many lines as they need, none of them broken."""
+    line = head
+    for part in parts:
+        if len(line) + len(part) + 2 > WIDTH and line.strip():
+            yield f"{line},"
+            line = " " * len(head)
+        line += part if line in (head, " " * len(head)) else f", {part}"
+    yield line
 
 
 def _ledger(s: Mapping[str, Any]) -> Iterator[str]:

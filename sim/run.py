@@ -50,8 +50,13 @@ class Counters:
     app_busy_ns: int
     receive_busy_ns: int
     autocorks: int
-    rtos: int
-    tlps: int
+    rtos: int  # retransmission timeouts
+    spurious_rtos: int  # ... that F-RTO found to have been in vain
+    undos: int  # congestion windows given back, since nothing had been lost
+    tlps: int  # tail loss probes
+    fast_retransmits: int  # segments sent again without waiting for a timeout
+    window_probes: int  # asked whether a closed window has opened
+    pings: int  # HTTP/2 PINGs, without the answers to the peer's
 
 
 def counters(e: Any, incoming: Any) -> Counters:
@@ -59,7 +64,8 @@ def counters(e: Any, incoming: Any) -> Counters:
     w = e.w
     return Counters(
         e.data_segs_out, e.pure_acks, e.acks_by_timer, e.total_retrans, w.writes, w.write_bytes, w.blocks, w.block_ns,
-        e.wmem_peak, e.host.app_ns, incoming.rx_ns, e.autocorks, e.rtos, e.tlps,
+        e.wmem_peak, e.host.app_ns, incoming.rx_ns, e.autocorks, e.rtos, e.spurious_rtos, e.undos, e.tlps,
+        e.fast_retransmits, e.window_probes, e.h2.pings,
     )  # fmt: skip
 
 
@@ -169,6 +175,13 @@ class Run:
             "acks": self.receiver().acks,
             "acks_by_timer": self.receiver().acks_by_timer,
             "retransmits": sender.retransmits,
+            "fast_retransmits": sender.fast_retransmits,
+            "rtos": sender.rtos,
+            "spurious_rtos": sender.spurious_rtos,
+            "undos": sender.undos,
+            "tlps": sender.tlps,
+            "window_probes": sender.window_probes,
+            "pings": self.client.pings + self.server.pings,
             "blocked_writes": sender.blocked_writes,
             "blocked_ns": sender.blocked_ns,
             "cpu_share": self.cpu_share(),

@@ -8,6 +8,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Protocol
 
+from experiments.labels import counted
+
 if TYPE_CHECKING:
     from rich.console import Console
 
@@ -78,11 +80,6 @@ def runs(title: str, total: int | None, what: str = "runs") -> Iterator[Advance]
             bar.update(task, advance=runs, rate=so_far().removeprefix(", "))
 
         yield advance
-
-
-def counted(number: int, what: str) -> str:
-    """`1 run`, `2,000 runs`; `what` is a plural in s."""
-    return f"{number:,} {what.removesuffix('s') if number == 1 else what}"
 
 
 def duration(seconds: float) -> str:

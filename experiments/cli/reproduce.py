@@ -9,7 +9,8 @@ from cyclopts import App, Parameter
 
 from experiments.cli import paths
 from experiments.cli.common import Json, note, say, say_json
-from experiments.cli.progress import counted, runs
+from experiments.cli.progress import runs
+from experiments.labels import counted
 
 if TYPE_CHECKING:
     from experiments.reproduce.rows import Finding, Row

@@ -41,6 +41,9 @@ def _counters(run: Run) -> Iterator[str]:
         "write_calls": (sender.writes, "write() calls of the sender."),
         "segments": (sender.segments, "Data segments sent."),
         "retransmits": (sender.retransmits, "Segments sent again."),
+        "rtos": (sender.rtos, "Retransmission timeouts."),
+        "spurious_rtos": (sender.spurious_rtos, "Retransmission timeouts found to have been in vain."),
+        "window_probes": (sender.window_probes, "Questions whether a closed window has opened."),
         "blocked_writes": (sender.blocked_writes, "write() calls that slept for room."),
     }
     for name, (value, about) in values.items():
