@@ -15,6 +15,8 @@ def register(app: App) -> None:
 
 
 def demo(
+    source: Annotated[str, Parameter(help="Begin with this preset or scenario file (TOML).")] = "",
+    /,
     *,
     port: Annotated[int, Parameter(help="Where to listen on 127.0.0.1; 0: any free port.")] = 8765,
     open_: Annotated[bool, Parameter(name="--open", negative="", help="Open a browser there.")] = False,
@@ -25,7 +27,7 @@ def demo(
     """
     from experiments.demo.server import Server
 
-    with Server(port) as server:
+    with Server(port, source) as server:
         note(f"Tinygram is at {server.address}; Ctrl-C ends it")
         if open_:
             import webbrowser

@@ -14,9 +14,9 @@ from typing import Any
 
 from experiments.demo.controls import roles, shown
 from experiments.demo.rules import RULES
-from experiments.demo.scene import Scene, overrides_of
+from experiments.demo.scene import START, Scene, overrides_of
 from experiments.explain import explained
-from experiments.files import dump, preset_names, preset_title
+from experiments.files import dump, load, preset_names, preset_title
 from experiments.freed import ROUND_OFF, Case, acknowledged
 from experiments.labels import megabits, milliseconds
 from experiments.palette import COLOURS, hatch
@@ -78,8 +78,8 @@ def trace(scene: Scene) -> dict[str, Any]:
     what = seen(scene)
     scenario = what.run.scenario
     return {
+        "name": scenario.name,
         "title": scenario.title,
-        "base": scene.base,
         "seed": scene.seed,
         **roles(scenario),
         "transaction": scenario.workload.kind == "request-response",
@@ -93,14 +93,20 @@ def trace(scene: Scene) -> dict[str, Any]:
     }
 
 
-def page() -> dict[str, Any]:
-    """What does not depend on a scene: how causes look and where to read about them, and the presets."""
+def page(own: str = "") -> dict[str, Any]:
+    """What does not depend on a scene: how causes look, where to read about them, what one can begin with.
+
+    `own` is the source the page was started with, if any.
+    """
+    start = Scene(own) if own else START
+    mine = [{"name": own, "title": load(own).title}] if own and own not in preset_names() else []
     return {
         "causes": [
             {"name": c, "colour": COLOURS[c], "hatch": hatch(c), "rule": RULES[c].file, "page": RULES[c].page}
             for c in CAUSES
         ],
-        "presets": [{"name": name, "title": preset_title(name)} for name in preset_names()],
+        "sources": mine + [{"name": name, "title": preset_title(name)} for name in preset_names()],
+        "start": {"base": start.base, "seed": start.seed, "settings": dict(start.settings)},
     }
 
 

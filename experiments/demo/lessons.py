@@ -81,10 +81,10 @@ def _lazy_reader(a: Seen, b: Seen) -> Answer:
     delayed = a.run.messages["delayed_ack_ns"]
     looked = slowest(a, "delayed_ack")
     text = (
-        f"It does: the timer fires {fired} times, and Nagle's sender waits for it up to {ms(int(delayed[looked]))}. Who"
-        f" does not read does not acknowledge: the prompt ACK comes from read(), and this application reads every"
-        f" 100 ms. The first segments are still acknowledged quickly, then the 40 ms timer is in charge. With the"
-        f" prompt reader of pane B it fires {b.run.receiver().acks_by_timer} times, and P99 falls from"
+        f"It does: the timer fires {fired} times, and Nagle's sender waits for it, up to {ms(int(delayed[looked]))} a"
+        f" message. Who does not read does not acknowledge: the prompt ACK comes from read(), and this application"
+        f" reads every 100 ms. The first segments are still acknowledged quickly, then the 40 ms timer is in charge."
+        f" With the prompt reader of pane B it fires {b.run.receiver().acks_by_timer} times, and P99 falls from"
         f" {ms(latency(a, 'p99'))} to {ms(latency(b, 'p99'))}."
     )
     return Answer(
@@ -92,7 +92,7 @@ def _lazy_reader(a: Seen, b: Seen) -> Answer:
         text=text,
         claims=(
             Claim("The receiver's timer fires", fired > 0),
-            Claim("Messages wait for it longer than 10 ms", bool(delayed[looked] > 10 * MS)),
+            Claim("Messages wait for it longer than 20 ms", bool(delayed[looked] > 20 * MS)),
             Claim("With a prompt reader it never fires", b.run.receiver().acks_by_timer == 0),
         ),
         message=looked,
@@ -149,8 +149,8 @@ def _one_spike(a: Seen, b: Seen) -> Answer:
         f"{int(late.sum())}: the one that was struck and all that were sent while it was on its way. TCP delivers in"
         f" order, and so does this link, so a packet that is {ms(float(a.run.messages['spike_ns'][looked]))} late makes"
         f" everything behind it late, each a little less than the one before. P50 is {ms(latency(a))}, and P90 is"
-        f" {ms(latency(a, 'p90'))} from a single spike in {len(late)} messages. At a message every 50 ms (pane B) the"
-        f" same spike delays {int((b.run.messages['spike_ns'] > 0).sum())}."
+        f" {ms(latency(a, 'p90'))} from a single spike in {len(late)} messages. A spike of 30 ms (pane B) has"
+        f" {int((b.run.messages['spike_ns'] > 0).sum())} victims."
     )
     return Answer(
         right=among(int(late.sum()), (2, 5, 16)),
@@ -159,6 +159,7 @@ def _one_spike(a: Seen, b: Seen) -> Answer:
             Claim("One packet is struck", struck == 1),
             Claim("About as many are late as are sent in the spike's 100 ms", 8 <= int(late.sum()) <= 12),
             Claim("P50 knows nothing of it", latency(a) < 6 * MS),
+            Claim("A shorter spike has fewer victims", 0 < int((b.run.messages["spike_ns"] > 0).sum()) < 5),
         ),
         message=looked,
     )
@@ -173,9 +174,8 @@ def _one_loss(a: Seen, b: Seen) -> Answer:
     text = (
         f"{ms(waited)} later. The packets behind it arrive and say what is missing (SACK), RACK waits a little for"
         f" reordering, and the packet is sent again; {behind} messages behind it had arrived and waited for order. No"
-        f" timer was needed. In pane B the next message comes half a second later: nothing behind the lost packet can"
-        f" tell, so a timer has to, and a tail loss probe of a single packet waits 200 ms for delayed ACKs:"
-        f" {ms(alone)}."
+        f" timeout was needed. In pane B the lost packet is the last one. Nothing behind it can tell, so a timer has"
+        f" to, and the tail loss probe of a single packet allows for a delayed ACK of 200 ms: {ms(alone)}."
     )
     return Answer(
         right=among(waited, (8 * MS, 60 * MS, 150 * MS)),
@@ -236,10 +236,11 @@ LESSONS = (
     Lesson(
         "lazy-reader",
         "A lazy reader",
-        "The same stream on a LAN (200 us), but the application looks only every 100 ms: it polls.",
+        "The same on a LAN (a round trip takes 200 us), 128 B every 10 ms. But the application looks only every 100 ms:"
+        " it polls.",
         "Does the 40 ms timer come back?",
         ("No: Linux acknowledges a one-way stream at once", "Yes"),
-        Scene("slow-reader", STREAM),
+        Scene("slow-reader", STREAM | {"workload.size": "128B"}),
         {"client.reader": "prompt"},
         "a reader that reads at once",
         _lazy_reader,
@@ -286,8 +287,8 @@ LESSONS = (
         Scene("one-way-512", STREAM | {
             "server.nodelay": "true", "network.down.spikes.probability": "2%", "network.down.spikes.delay": "100ms",
         }, seed=2),
-        {"workload.interval": "50ms"},
-        "a message every 50 ms",
+        {"network.down.spikes.delay": "30ms"},
+        "a spike of 30 ms",
         _one_spike,
         "Try other seeds, and a shorter spike.",
     ),
@@ -298,8 +299,8 @@ LESSONS = (
         "How much later than usual is its message read?",
         ("5 ms", "about 20 ms", "about 100 ms", "200 ms: the retransmission timeout"),
         Scene("one-way-512", STREAM | {"server.nodelay": "true", "network.down.loss": "2%"}, seed=3),
-        {"workload.interval": "500ms"},
-        "a message every 500 ms",
+        {"workload.messages": "36"},
+        "the lost packet is the last",
         _one_loss,
         "Raise the loss to 10% and look at the messages that wait for order.",
     ),

@@ -23,7 +23,8 @@ SEGMENTS_MAX = 3_000
 """Full segments one request may send: a second or two of work, and as much as can be drawn."""
 ALWAYS = {"warmup": "0"}
 """Every message of a page is looked at, so all of them count: no start-up is set apart."""
-DEFAULTS = {"workload.messages": "60"}
+FEW = {"workload.messages": "60"}
+"""Of a source that has more messages than a page shows, unless their number is set."""
 COMPANIONS = {("workload.framing.flush", "timer"): ("workload.framing.flush_after", "10ms")}
 """Settings that need another one: a page sets one at a time."""
 SECOND = "b."
@@ -33,7 +34,7 @@ PAGE = ("base", "seed", "lesson", "guess", "message", "pane", "view", "compare",
 
 @dataclass(frozen=True)
 class Scene:
-    """One pane: everything its run depends on."""
+    """One pane: everything its run depends on. `base` is a preset's name, or the file the page was started with."""
 
     base: str
     settings: Mapping[str, str] = field(default_factory=dict)
@@ -48,7 +49,8 @@ class Scene:
     def all(self) -> dict[str, str]:
         """The settings with those every page has, and those they need."""
         needed = dict(needs for setting, needs in COMPANIONS.items() if setting in self.settings.items())
-        return DEFAULTS | needed | dict(self.settings) | ALWAYS
+        few = FEW if "workload.messages" not in self.settings and _has_many(self.base) else {}
+        return few | needed | dict(self.settings) | ALWAYS
 
     def scenario(self) -> Scenario:
         """The scenario. ScenarioError when it cannot run, or is more than a page is for."""
@@ -63,6 +65,10 @@ class Scene:
             words += ["--set", override]
         words += ["--seed", str(self.seed)] if self.seed else []
         return " ".join(quote(word) for word in [*words, *more])
+
+
+def _has_many(source: str) -> bool:
+    return messages_of(load(source)) > MESSAGES_MAX
 
 
 def overrides_of(settings: Mapping[str, str]) -> list[str]:
@@ -102,19 +108,21 @@ def parse(query: str) -> dict[str, str]:
     return said
 
 
-def scene_of(said: Mapping[str, str], pane: str = "a") -> Scene:
-    """The scene of a pane. ScenarioError with every word that is none."""
+def scene_of(said: Mapping[str, str], pane: str = "a", own: str = "") -> Scene:
+    """The scene of a pane; `own` is a source the page may name besides presets.
+
+    Raises ScenarioError with every word that says nothing.
+    """
     settings = {key: text for key, text in said.items() if key not in PAGE and not key.startswith(SECOND)}
     if pane == "b":
-        own = {key.removeprefix(SECOND): text for key, text in said.items() if key.startswith(SECOND)}
-        settings |= own
+        settings |= {key.removeprefix(SECOND): text for key, text in said.items() if key.startswith(SECOND)}
     problems = [
         Problem(key, "the page has no such control", "tinygram run takes every key of a scenario file")
         for key in settings
         if key not in keys()
     ]
     base = said.get("base", START.base)
-    if base not in preset_names():
+    if base not in {*preset_names(), own}:
         problems.append(Problem("base", f"there is no preset {base!r}", f"presets: {', '.join(preset_names())}"))
     seed = said.get("seed", "0")
     if not re.fullmatch(r"[0-9]{1,19}", seed) or int(seed) > LARGEST_SEED:

@@ -14,13 +14,14 @@ from http import HTTPStatus
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from importlib import resources
 from importlib.resources.abc import Traversable
+from pathlib import Path
 from threading import BoundedSemaphore
 from typing import Any
 
 from experiments.demo import bridge
 from experiments.demo.lessons import LESSONS, lesson
 from experiments.demo.rules import RULES
-from experiments.demo.scene import START, at_controls, parse, scene_of
+from experiments.demo.scene import Scene, at_controls, parse, scene_of
 from sim.errors import Problem, ScenarioError, SimulationLimit
 
 LOOPBACK = "127.0.0.1"
@@ -36,7 +37,6 @@ HEADERS = {
     "Referrer-Policy": "no-referrer",
     "Cache-Control": "no-store",
 }
-Query = Mapping[str, str]
 
 
 @dataclass(frozen=True)
@@ -60,39 +60,51 @@ def _json(value: Any, status: HTTPStatus = HTTPStatus.OK) -> Reply:
     return Reply(json.dumps(value, ensure_ascii=False).encode(), "application/json", status)
 
 
-def _page(_: Query) -> Reply:
-    start = {"base": START.base, "seed": START.seed, "settings": dict(START.settings)}
-    return _json({**bridge.page(), "start": start, "lessons": [one.asked() for one in LESSONS]})
+@dataclass(frozen=True)
+class Asked:
+    """What a request says, and the source that the server was started with."""
+
+    said: Mapping[str, str]
+    own: str
+
+    def scene(self, pane: str = "") -> Scene:
+        """The scene of a pane, by default the one that is asked for."""
+        return scene_of(self.said, pane or self.said.get("pane", "a"), self.own)
 
 
-def _trace(query: Query) -> Reply:
-    return _json(bridge.trace(scene_of(query, query.get("pane", "a"))))
+def _page(asked: Asked) -> Reply:
+    return _json({**bridge.page(asked.own), "lessons": [one.asked() for one in LESSONS]})
 
 
-def _answer(query: Query) -> Reply:
-    found = lesson(query.get("lesson", ""))
+def _trace(asked: Asked) -> Reply:
+    return _json(bridge.trace(asked.scene()))
+
+
+def _answer(asked: Asked) -> Reply:
+    name = asked.said.get("lesson", "")
+    found = lesson(name)
     if found is None:
         names = ", ".join(one.name for one in LESSONS)
-        raise ScenarioError([Problem("lesson", f"there is no lesson {query.get('lesson', '')!r}", f"lessons: {names}")])
+        raise ScenarioError([Problem("lesson", f"there is no lesson {name!r}", f"lessons: {names}")])
     return _json(found.told())
 
 
-def _commands(query: Query) -> Reply:
-    second = scene_of(query, "b") if query.get("compare") else None
-    return _json({"commands": bridge.commands(scene_of(query), second, query.get("message", ""))})
+def _commands(asked: Asked) -> Reply:
+    second = asked.scene("b") if asked.said.get("compare") else None
+    return _json({"commands": bridge.commands(asked.scene("a"), second, asked.said.get("message", ""))})
 
 
-def _toml(query: Query) -> Reply:
-    scene = scene_of(query, query.get("pane", "a"))
-    return Reply(bridge.toml(scene).encode(), "application/toml", name=f"{scene.base}.toml")
+def _toml(asked: Asked) -> Reply:
+    scene = asked.scene()
+    return Reply(bridge.toml(scene).encode(), "application/toml", name=f"{Path(scene.base).stem}.toml")
 
 
-def _capture(query: Query) -> Reply:
-    scene = scene_of(query, query.get("pane", "a"))
-    return Reply(bridge.capture(scene), "application/octet-stream", name=f"{scene.base}.pcapng")
+def _capture(asked: Asked) -> Reply:
+    scene = asked.scene()
+    return Reply(bridge.capture(scene), "application/octet-stream", name=f"{Path(scene.base).stem}.pcapng")
 
 
-ANSWERS: dict[str, Callable[[Query], Reply]] = {
+ANSWERS: dict[str, Callable[[Asked], Reply]] = {
     "/page.json": _page,
     "/trace.json": _trace,
     "/answer.json": _answer,
@@ -102,14 +114,14 @@ ANSWERS: dict[str, Callable[[Query], Reply]] = {
 }
 
 
-def reply(path: str, query: str) -> Reply:
+def reply(path: str, query: str, own: str = "") -> Reply:
     """The answer to a request. NotThere; what is wrong with a scene comes back as JSON."""
     if path not in ANSWERS:
         return _file(path)
     try:
-        said = parse(query)
+        asked = Asked(parse(query), own)
         with AT_ONCE:
-            return ANSWERS[path](said)
+            return ANSWERS[path](asked)
     except ScenarioError as error:
         return _json({"problems": at_controls(error)}, HTTPStatus.UNPROCESSABLE_ENTITY)
     except SimulationLimit as error:
@@ -159,9 +171,15 @@ class Handler(BaseHTTPRequestHandler):
             return
         path, _, query = self.path.partition("?")
         try:
-            self._send(reply(path, query), body)
+            self._send(reply(path, query, self.server.own), body)
         except NotThere:
             self._send(_refusal(HTTPStatus.NOT_FOUND, f"there is nothing at {path}"), body)
+        except ConnectionError:
+            raise
+        except Exception as error:
+            problem = {"key": "", "problem": f"this is a bug: {error}", "cure": "the terminal says where"}
+            self._send(_json({"problems": [problem]}, HTTPStatus.INTERNAL_SERVER_ERROR), body)
+            raise
 
     def _send(self, answer: Reply, body: bool) -> None:
         self.send_response(answer.status)
@@ -185,12 +203,18 @@ def _refusal(status: HTTPStatus, text: str) -> Reply:
 
 
 class Server(ThreadingHTTPServer):
-    """The page on a port of the loopback interface; 0 takes a free one. ScenarioError when it cannot be had."""
+    """The page on a port of the loopback interface, 0 being any free one, beginning with the source `own` if given.
+
+    Raises ScenarioError when the port cannot be had, or the source cannot be run.
+    """
 
     daemon_threads = True
     block_on_close = False
 
-    def __init__(self, port: int) -> None:
+    def __init__(self, port: int, own: str = "") -> None:
+        if own:
+            Scene(own).scenario()
+        self.own = own
         try:
             super().__init__((LOOPBACK, port), Handler)
         except (OSError, OverflowError) as error:

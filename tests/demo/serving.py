@@ -10,8 +10,8 @@ from experiments.demo.server import Server
 
 
 @contextmanager
-def serving() -> Iterator[Server]:
-    with Server(0) as server:
+def serving(own: str = "") -> Iterator[Server]:
+    with Server(0, own) as server:
         thread = Thread(target=server.serve_forever, kwargs={"poll_interval": 0.05})
         thread.start()
         try:

@@ -303,7 +303,10 @@ def test_the_picture_can_be_taken_along(page: Page, tmp_path: Path) -> None:
     root = ElementTree.parse(tmp_path / "write-write-read.svg").getroot()
     named = [element.get("data-index") for element in root.iter() if element.get("data-index")]
     assert len(named) == 24
-    assert "--d-ink" in "".join(root.itertext())
+    words = "".join(root.itertext())
+    assert "--d-ink" in words
+    assert "delayed ACK" in words
+    assert "tinygram run write-write-read --set workload.messages=12" in words
 
 
 def test_the_files_and_commands_are_those_of_the_scenario(page: Page) -> None:

@@ -10,6 +10,8 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from http.client import HTTPConnection, HTTPResponse
+from pathlib import Path
+from urllib.parse import urlencode
 
 import pytest
 
@@ -102,6 +104,13 @@ def test_a_limit_of_the_simulation_is_told(server: Server, monkeypatch: pytest.M
     assert json.loads(body)["problems"] == [{"key": "", "problem": "the queue is full: lower the load", "cure": ""}]
 
 
+def test_a_bug_is_told_on_the_page(server: Server, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(bridge, "trace", lambda _: 1 / 0)
+    reply, body = get(server, "/trace.json?base=one-way-512")
+    assert reply.status == 500
+    assert "division by zero" in json.loads(body)["problems"][0]["problem"]
+
+
 @pytest.mark.parametrize(
     "path", ["/answer.json?lesson=nonsense", "/answer.json", "/trace.json?seed=x", "/trace.json?%ff=%fe"]
 )
@@ -126,6 +135,25 @@ def test_files_are_kept_under_a_name(server: Server, path: str, name: str) -> No
     assert body
 
 
+def test_a_file_of_ones_own_is_begun_with(tmp_path: Path) -> None:
+    path = tmp_path / "mine.toml"
+    path.write_text('base = "write-write-read"\ntitle = "Mine"\n[workload]\nmessages = 7\n[network]\nrtt = "4ms"\n')
+    with serving(str(path)) as own:
+        page = json.loads(get(own, "/page.json")[1])
+        assert page["sources"][0] == {"name": str(path), "title": "Mine"}
+        assert page["start"] == {"base": str(path), "seed": 0, "settings": {}}
+        query = urlencode({"base": str(path), "client.nodelay": "true"})
+        told = json.loads(get(own, f"/trace.json?{query}")[1])
+        assert (told["name"], len(told["messages"]), told["figures"][0]["value"]) == ("mine", 7, "4.00")
+        assert get(own, f"/trace.json?base={tmp_path}/other.toml")[0].status == 422
+        assert 'filename="mine.toml"' in get(own, f"/scenario.toml?{query}")[0].headers["Content-Disposition"]
+
+
+def test_only_the_file_it_was_started_with(server: Server, tmp_path: Path) -> None:
+    (tmp_path / "mine.toml").write_text('base = "one-way-512"')
+    assert get(server, f"/trace.json?base={tmp_path}/mine.toml")[0].status == 422
+
+
 def test_requests_beside_one_another_are_all_answered(server: Server) -> None:
     from concurrent.futures import ThreadPoolExecutor
 
@@ -145,6 +173,11 @@ def test_a_port_in_use_is_a_mistake_with_its_cure(server: Server, capsys: pytest
     assert f"--port {server.server_port}" in said
     assert "another program is listening" in said
     assert "0 for any free one" in said
+
+
+def test_a_source_that_cannot_run_is_a_mistake(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["demo", "one-way-521", "--port", "0"]) == 2
+    assert "did you mean 'one-way-512'?" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize("port", ["70000", "-1"])

@@ -2,7 +2,7 @@
 
 import { el } from "./dom.js";
 
-export function controls({ panes, page, state, editing, problems, set, reset, edit, rebase }) {
+export function controls({ panes, page, state, editing, problems, set, follow, reset, edit, rebase }) {
   const shown = panes[editing === "b" ? 1 : 0] ?? panes[0];
   const groups = [...new Set(shown.controls.map((control) => control.group))];
   return [
@@ -12,7 +12,7 @@ export function controls({ panes, page, state, editing, problems, set, reset, ed
     el("fieldset", {}, el("legend", {}, "Begin with"), preset(page, state, rebase), seed(state, set, problems)),
     groups.map((group) => el("fieldset", {}, el("legend", {}, owner(group, shown)),
       shown.controls.filter((control) => control.group === group)
-        .map((control) => one(control, { state, editing, problems, set })))),
+        .map((control) => one(control, { state, editing, problems, set, follow })))),
   ];
 }
 
@@ -25,11 +25,11 @@ function which(editing, edit) {
 }
 
 function preset(page, state, rebase) {
-  const chosen = page.presets.find((one) => one.name === state.base);
+  const chosen = page.sources.find((one) => one.name === state.base);
   return el("div", { class: "control wide" },
-    el("label", { for: "base" }, "preset"),
+    el("label", { for: "base" }, "preset or file"),
     el("select", { id: "base", onchange: (event) => rebase(event.target.value) },
-      page.presets.map(({ name }) => el("option", { value: name, selected: name === state.base }, name))),
+      page.sources.map(({ name }) => el("option", { value: name, selected: name === state.base }, name))),
     el("p", { class: "hint" }, chosen?.title ?? ""));
 }
 
@@ -40,13 +40,15 @@ function seed(state, set, problems) {
     wrong("seed", problems));
 }
 
-function one(control, { state, editing, problems, set }) {
+function one(control, { state, editing, problems, set, follow }) {
   const { key, label, hint } = control;
   const own = editing === "b" ? state.b : state.a;
-  const changed = key in own || (editing === "b" && key in state.b);
+  const changed = key in own;
   const mine = problems.filter((problem) => problem.key === key);
   return el("div", { class: `control ${control.kind}${changed ? " changed" : ""}`, "data-key": key },
-    el("label", { for: key }, label, key in state.b && el("b", { class: "tag pane-b", title: "B differs" }, "B")),
+    el("div", {}, el("label", { for: key }, label), key in state.b && el("button", { type: "button", class: "tag",
+      title: "B differs here; press to make it follow A again", "aria-label": `${label}: let B follow A again`,
+      onclick: () => follow(key) }, "B")),
     input(control, own, mine.length > 0, set),
     hint && control.kind !== "list" && el("p", { class: "hint", id: `${key}-hint` }, hint),
     wrong(key, problems));

@@ -8,17 +8,22 @@ import { AXIS, BOTTOM, LANES, TOP, lanes, slots, ticks } from "./layout.js";
 const COLOURS = 6;
 const SEEN = 0.7; // px: a shorter wait is not drawn, its message's line goes on
 const WIDE = 520; // px a pane needs for whole names of lanes
+const NARROW = 260; // and for their hosts
 const LABEL_ROOM = 12; // px between two numbers
 
 export function heads(pane, width, shares, name) {
   const across = lanes(width, shares);
+  const size = width < NARROW ? "narrow" : width < WIDE ? "short" : "";
   const hosts = { write: pane.sender, queue: pane.sender, reader: pane.receiver };
   return svg("svg", { class: "ladder heads", width, height: 40, "aria-hidden": "true" },
     name && svg("text", { x: 4, y: 17, class: `pane-name pane-${name}` }, name.toUpperCase()),
     LANES.map(({ name: lane, label, short }) => {
       const x = (across[lane].left + across[lane].right) / 2;
+      if (size === "narrow") {
+        return svg("text", { class: "lane-name narrow", transform: `translate(${x - 4},36) rotate(-42)` }, short);
+      }
       return [
-        svg("text", { x, y: 17, class: "lane-name" }, width < WIDE ? short : label),
+        svg("text", { x, y: 17, class: `lane-name ${size}` }, size ? short : label),
         svg("text", { x, y: 32, class: "host" }, hosts[lane] ?? ""),
       ];
     }));
@@ -37,7 +42,7 @@ export function ladder(pane, { width, scale, clock, shares, selected, name }) {
   return svg("svg", { class: "ladder", width, height, viewBox: `0 0 ${width} ${height}`, role: "listbox",
                       "aria-label": label, "data-pane": name || "a" },
     ground(sheet), packets(pane.segments, sheet), heldAcks(pane.segments, sheet),
-    messages(pane, sheet, selected));
+    messages(pane, sheet, selected), timers(pane, sheet));
 }
 
 // ---- ground ------------------------------------------------------------------------------------------------------
@@ -92,6 +97,15 @@ function heldAcks(segments, { across, y }) {
       bottom - top > 66 && svg("text", { transform: `translate(${x - 5},${(top + bottom) / 2}) rotate(-90)` },
         `held ${ms(packet.tx - packet.held)} ms`));
   }));
+}
+
+// A clock where a timer fired, at the edge of its lane.
+function timers(pane, { across, y }) {
+  const lane = (timer) => (timer.host !== pane.sender ? "reader" : timer.what === "flush timer" ? "framer" : "queue");
+  return svg("g", { "aria-hidden": "true" }, pane.timers.map((timer) => svg("g", { class: "timer" },
+    svg("title", {}, `${timer.host}: ${timer.what} at ${ms(timer.at)} ms`),
+    svg("path", { d: "M-5,0a5,5 0 1,0 10,0a5,5 0 1,0 -10,0M0,-3V0H2.4",
+                  transform: `translate(${across[lane(timer)].right - 6.5},${y(timer.at)})` }))));
 }
 
 // ---- messages ----------------------------------------------------------------------------------------------------

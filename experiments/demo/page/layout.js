@@ -10,7 +10,7 @@ export const LANES = [
   { name: "reader", label: "reader", short: "read", share: 20 },
 ];
 export const AXIS = 46, TOP = 8, BOTTOM = 24;
-const LITTLE = 0.7, SLOT_MAX = 18, SLOT_MIN = 2, MARGIN = 6;
+const LITTLE = 0.8, SLOT_MAX = 18, SLOT_MIN = 2, MARGIN = 6;
 
 // A reply waits at the host that answers until it is on the wire, and is read where the request was written.
 const BACK = { write: "reader", framer: "reader", queue: "reader", wire: "wire", receiver: "write", reader: "write" };

@@ -21,7 +21,7 @@ export function question(lesson, number, guess) {
     el("p", { class: "hint" }, "Guess first: what happens is shown when you have."));
 }
 
-export function answer(lesson, number, guess, told, following) {
+export function answer(lesson, number, guess, told, { following, back }) {
   const right = guess === told.right;
   return el("article", { class: "card answer" },
     el("p", { class: "eyebrow" }, `Lesson ${number + 1}: ${lesson.title}`),
@@ -32,6 +32,8 @@ export function answer(lesson, number, guess, told, following) {
     told.claims.some((claim) => !claim.holds) && el("p", { class: "wrong" }, "This does not hold in the runs shown: ",
       told.claims.filter((claim) => !claim.holds).map((claim) => claim.text).join("; ")),
     el("p", { class: "hint" }, el("b", {}, "A: "), "as asked. ", el("b", {}, "B: "), `${lesson.difference}. `, el("b", {}, "Go on: "), told.next),
+    back && el("p", { class: "hint" }, "You have changed the settings; this answer is about the lesson's own. ",
+      el("button", { type: "button", id: "back", onclick: back }, "Back to them")),
     following && el("button", { type: "button", id: "next-lesson", onclick: following }, "Next lesson"));
 }
 

@@ -5,7 +5,7 @@ import { controls } from "./controls.js";
 import { $, el, svg } from "./dom.js";
 import { MS } from "./figures.js";
 import { patterns } from "./hatch.js";
-import { heads, ladder } from "./ladder.js";
+import { heads, ladder, spoken } from "./ladder.js";
 import { clock, sharesOf, span } from "./layout.js";
 import { answer, question, rail } from "./lesson.js";
 import { numbers } from "./numbers.js";
@@ -81,7 +81,7 @@ async function renderCommands() {
             { what: `${own}packets (pcapng)`, href: `/capture.pcapng?${asked}` }];
   });
   $("takeaway").replaceChildren(...takeaway(commands, files,
-    () => download($("ladder"), page.causes, state.base)).flat());
+    () => download($("ladder"), page.causes, shown.panes, commands[0].text)).flat());
 }
 
 const chosen = () => (state.message === "" ? null : Number(state.message));
@@ -106,6 +106,12 @@ function set(key, value) {
   return change({ [own]: { ...state[own], [key]: value }, scale: "" });
 }
 
+// Pane B has A's value again.
+function follow(key) {
+  const { [key]: _, ...others } = state.b;
+  return change({ b: others, scale: "" });
+}
+
 function go(next) {
   state = next;
   editing = "a";
@@ -126,6 +132,9 @@ function move(step) {
   const at = known.indexOf(chosen()) + step;
   if (known[at] !== undefined) choose(known[at]);
 }
+
+// Do the panes show what the lesson asked about?
+const asAsked = () => String(settings(state)) === String(settings(opened(lesson())));
 
 const LESS = { lesson: "", guess: "", message: "", scale: "" };
 const explore = () => go({ ...state, ...LESS, view: "", compare: "", base: page.start.base, seed: String(page.start.seed),
@@ -159,11 +168,13 @@ function draw() {
   const number = page.lessons.indexOf(lesson());
   const next = page.lessons[number + 1];
   $("lesson").replaceChildren(...(shown.told && lesson()
-    ? [answer(lesson(), number, Number(state.guess), shown.told, next && (() => go(opened(next))))] : []));
-  $("controls").replaceChildren(...controls({ panes, page, state, editing, problems, set, reset, rebase,
+    ? [answer(lesson(), number, Number(state.guess), shown.told, {
+      following: next && (() => go(opened(next))), back: asAsked() ? null : reset })] : []));
+  $("controls").replaceChildren(...controls({ panes, page, state, editing, problems, set, follow, reset, rebase,
     edit: (name) => { editing = name; render(); } }).flat(2).filter(Boolean));
   $("numbers").replaceChildren(numbers(panes));
   $("story").replaceChildren(...story(panes, chosen(), causes, move));
+  $("chosen").textContent = panes[0].messages.filter((one) => one.index === chosen()).map(spoken).join();
   $("legend").replaceChildren(legend(panes, causes));
   renderStrips(panes);
   renderLadders(panes);
@@ -175,9 +186,13 @@ function draw() {
 function renderFrame() {
   document.body.classList.toggle("two", Boolean(state.compare));
   document.body.classList.toggle("guessing", waiting());
+  document.body.classList.toggle("learning", lesson() !== undefined);
+  document.title = `${lesson()?.title ?? state.base}: Tinygram`;
   $("compare").setAttribute("aria-pressed", String(Boolean(state.compare)));
   $("view").setAttribute("aria-pressed", String(Boolean(state.view)));
   $("lessons").replaceChildren(...rail(page, state, (one) => go(opened(one)), explore).flat());
+  const here = $("lessons").querySelector("[aria-pressed=true]");
+  if (here) $("lessons").scrollLeft = here.offsetLeft - ($("lessons").clientWidth - here.offsetWidth) / 2;
   const known = new Set(shown.panes.flatMap((one) => one.controls.map((control) => control.key)).concat("seed"));
   const homeless = problems.filter((problem) => !known.has(problem.key));
   $("banner").replaceChildren(...homeless.map(({ key, problem, cure }) =>

@@ -59,10 +59,13 @@ function line(step, cause) {
       el("a", { href: `/rules/${cause.rule}`, target: "_blank", title: `In the manual: ${cause.page}` }, `models/${cause.rule}`)));
 }
 
+export const used = (panes) =>
+  new Set(panes.flatMap((pane) => pane.messages.flatMap((message) => message.steps.map((step) => step.cause))));
+
 export function legend(panes, causes) {
-  const used = new Set(panes.flatMap((pane) => pane.messages.flatMap((message) => message.steps.map((step) => step.cause))));
+  const there = used(panes);
   return el("ul", { class: "legend", "aria-label": "Colours" },
-    [...causes.keys()].filter((cause) => used.has(cause)).map((cause) => el("li", {}, swatch(cause), words(cause))),
+    [...causes.keys()].filter((cause) => there.has(cause)).map((cause) => el("li", {}, swatch(cause), words(cause))),
     el("li", {}, mark("data"), "packet"), el("li", {}, mark("ack"), "ACK"));
 }
 
