@@ -26,6 +26,7 @@ import numba
 
 from sim.compiled import SYMBOL, dtype, kinds, target_machine
 from sim.families import FAMILIES, agreed, chooser, with_known
+from sim.habits import ordinary, watched, with_habits
 from sim.loop import run
 
 # Division by zero gives 0 and not an exception; no rule allocates, so nothing is counted; nobody calls one from Python.
@@ -160,14 +161,23 @@ def apart(function: Function) -> list[str]:
     ]
 
 
-def with_separate_records(ir: str, rules: Iterable[Function]) -> str:
+def defined(ir: str, rules: Iterable[Function]) -> dict[str, Function]:
+    """The rules by the names that the program defines them under."""
+    known = {(rule.__module__, rule.__name__): rule for rule in rules}
+    found = {}
+    for m in HEAD.finditer(ir):
+        package, module, function = [*path(m["name"]), "", "", ""][:3]
+        if rule := known.get((f"{package}.{module}", function)):
+            found[m["name"]] = rule
+    return found
+
+
+def with_separate_records(ir: str, rules: dict[str, Function]) -> str:
     """What is written through one record does not change another: rules reach the state by their parameters alone."""
-    separate = {(rule.__module__, rule.__name__): apart(rule) for rule in rules}
 
     def head(m: re.Match[str]) -> str:
-        package, module, function = [*path(m["name"]), "", "", ""][:3]
         line = m[0]
-        for name in separate.get((f"{package}.{module}", function), []):
+        for name in apart(rules[m["name"]]) if m["name"] in rules else []:
             line = line.replace(f"ptr %arg.{name}", f"ptr noalias %arg.{name}")
         return line
 
@@ -225,7 +235,7 @@ def program(entry: Any) -> tuple[str, str]:
     """LLVM's text of `entry` and all it reaches, and what it calls `entry` there."""
     compiled = numba.cfunc(signature(entry), **ENTRY_OPTIONS)(Twins().twin(entry))
     ir = with_floor_division(without_negative_indices(compiled.inspect_llvm()))
-    return with_separate_records(ir, reached(entry)), compiled.native_name
+    return with_separate_records(ir, defined(ir, reached(entry))), compiled.native_name
 
 
 def translate(entry: Any) -> Any:
@@ -246,9 +256,13 @@ def reached(entry: Any) -> set[Function]:
 
 
 def with_families(entry: Any) -> Any:
-    """The LLVM module of `entry` in several copies: for any state, and for those of each family (`sim.families`)."""
+    """The LLVM module of `entry` in several copies: for any state, and for those of each family (`sim.families`).
+
+    All of them know which way branches usually go (`sim.habits`).
+    """
     ir, native = program(entry)
     rules = reached(entry)
+    ir = with_habits(ir, defined(ir, rules), watched(rules, ordinary()))
     known = {f"family{n}": agreed(rules, family) for n, family in enumerate(FAMILIES)}
     module = llvm.parse_assembly(chooser(rules, known, "any", SYMBOL))
     for name, values in {**known, "any": {}}.items():
