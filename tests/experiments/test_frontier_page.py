@@ -7,14 +7,18 @@ from collections.abc import Iterator
 from dataclasses import replace
 from html import unescape
 from html.parser import HTMLParser
+from pathlib import Path
 
 import pytest
+from selenium.webdriver.support.wait import WebDriverWait
 
 from experiments.frontier_page import figure, hover, page
 from experiments.slo import parse_slo
 from experiments.tables import standing
+from tests.demo.browser import MISSING, chromium, requested
 from tests.experiments.test_frontier import planned
 
+PATIENCE = 30
 SLO = parse_slo("p99 < 50ms", "--slo")
 
 
@@ -86,3 +90,29 @@ def test_a_title_is_text_whatever_is_in_it(title: str) -> None:
     assert re.search(r"<title>(.*?)</title>", written)[1] == re.search(r"<h1>(.*?)</h1>", written)[1]
     assert unescape(re.search(r"<h2>(.*?)</h2>", written)[1]) == title
     assert "<script>alert" not in written
+
+
+@pytest.mark.skipif(bool(MISSING), reason=MISSING)
+def test_a_browser_draws_it_without_asking_anybody(tmp_path: Path) -> None:
+    """Every configuration is in the figure; a point under the pointer says what it is; nothing is fetched."""
+    frontier = planned()
+    (tmp_path / "page.html").write_text(page([frontier], "title", SLO), encoding="utf-8")
+    with chromium() as browser:
+        browser.get((tmp_path / "page.html").as_uri())
+        WebDriverWait(browser, PATIENCE).until(
+            lambda driver: driver.find_elements("css selector", ".scatterlayer .point")
+        )
+        points = browser.find_elements("css selector", ".scatterlayer .point")
+        assert len(points) == len(frontier.sustained) + (frontier.knee is not None)
+        best = browser.execute_script(
+            "const panel = document.getElementById('panel-0');"
+            "const curve = panel.data.findIndex(trace => trace.mode === 'lines+markers');"
+            "Plotly.Fx.hover(panel, [{curveNumber: curve, pointNumber: 0}]);"
+            "return panel.data[curve].text[0]"
+        )
+        shown = WebDriverWait(browser, PATIENCE).until(
+            lambda driver: driver.find_element("css selector", ".hoverlayer text")
+        )
+        assert shown.text.splitlines()[0] in unescape(re.sub(r"<[^>]+>", "", best))
+        assert [address for address in requested(browser) if address.startswith("http")] == []
+        assert [entry for entry in browser.get_log("browser") if entry["level"] == "SEVERE"] == []
