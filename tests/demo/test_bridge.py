@@ -2,22 +2,26 @@
 
 from __future__ import annotations
 
+import json
+import re
 import shlex
 from pathlib import Path
 from typing import Any
 
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
 from experiments.cli import main
 from experiments.demo import bridge
-from experiments.demo.controls import CONTROLS, MESSAGES_MAX, keys
+from experiments.demo.controls import CONTROLS, MESSAGES_MAX, keys, roles
 from experiments.demo.rules import RULES
 from experiments.demo.scene import START, Scene, at_controls, parse, scene_of
 from experiments.explain import explain
 from experiments.files import load, loads, preset_names
 from models.state import CAUSES
 from sim import simulate
-from sim.errors import ScenarioError
+from sim.errors import ScenarioError, SimulationLimit
 
 ROOT = Path(__file__).resolve().parents[2]
 REQUESTS = Scene("write-write-read", {"workload.messages": "12"})
@@ -181,8 +185,6 @@ def test_both_panes_meet_the_same_draws() -> None:
     ],
 )  # fmt: skip
 def test_a_mistake_is_told_at_its_control(query: str, key: str, words: str) -> None:
-    import re
-
     told = problems(query)
     assert list(told) == [key]
     assert re.search(words, told[key])
@@ -193,6 +195,31 @@ def test_only_what_has_a_control_can_be_set(key: str) -> None:
     """A page must not make the server read a file or run a policy."""
     assert key not in keys()
     assert "no such control" in problems(f"base=one-way-512&{key}=/tmp/x.py:f")[key]
+
+
+@st.composite
+def scenes(draw: st.DrawFn) -> Scene:
+    """Any preset with any stops of a few controls, as somebody plays with them."""
+    base = draw(st.sampled_from(preset_names()))
+    who = roles(load(base))
+    offered = [control for control in CONTROLS if control.steps]
+    turned = draw(st.lists(st.sampled_from(offered), max_size=5, unique_by=lambda control: control.key))
+    words = {control.key.format(**who): draw(st.sampled_from(control.steps)) for control in turned}
+    words["workload.messages"] = draw(st.sampled_from(["1", "2", "40", "400"]))
+    return Scene(base, words, draw(st.integers(0, 99)))
+
+
+@settings(max_examples=60, deadline=None, derandomize=True, suppress_health_check=[HealthCheck.too_slow])
+@given(scenes())
+def test_whatever_is_turned_there_is_a_trace_or_a_reason(scene: Scene) -> None:
+    try:
+        told = bridge.trace(scene)
+    except (ScenarioError, SimulationLimit):
+        return  # with words: every such error has some
+    json.dumps(told, allow_nan=False)
+    for message in told["messages"]:
+        drawn = [stay for leg in message["legs"] for stay in leg["stays"]] + message["service"]
+        assert sum(part["ns"] for stay in drawn for part in stay["parts"]) == message["latency"]
 
 
 def test_a_word_given_twice_is_a_mistake() -> None:

@@ -229,6 +229,15 @@ def test_a_mistake_stands_at_its_control(page: Page) -> None:
     assert not page.all(".wrong")
 
 
+def test_a_mistake_in_the_first_address_can_be_mended_at_its_control(page: Page) -> None:
+    page.open("?base=one-way-512&network.rtt=10")
+    assert "unit" in page.text("[id='network.rtt-wrong']")
+    assert "Nothing was run" in page.text("#banner")
+    page.write("network.rtt", "20ms")
+    assert not page.all(".wrong")
+    agrees(page, run_of("one-way-512", "workload.messages=60", "network.rtt=20ms"))
+
+
 def test_too_many_messages_are_refused_with_the_limit(page: Page) -> None:
     page.open().write("workload.messages", "5000")
     assert "at most 400" in page.text("[id='workload.messages-wrong']")

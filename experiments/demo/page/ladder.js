@@ -20,7 +20,7 @@ export function heads(pane, width, shares, name) {
     LANES.map(({ name: lane, label, short }) => {
       const x = (across[lane].left + across[lane].right) / 2;
       if (size === "narrow") {
-        return svg("text", { class: "lane-name narrow", transform: `translate(${x - 4},36) rotate(-42)` }, short);
+        return svg("text", { class: "lane-name narrow", transform: `translate(${x - 9},37) rotate(-42)` }, short);
       }
       return [
         svg("text", { x, y: 17, class: `lane-name ${size}` }, size ? short : label),

@@ -48,6 +48,7 @@ async function refresh() {
     if (error.name === "AbortError") return;
     if (!(error instanceof Refused)) throw error;
     problems = error.problems;
+    if (shown.panes.length === 0) shown = await asItWas();
   }
   document.body.classList.remove("asking");
   await present();
@@ -68,6 +69,16 @@ async function answers(signal) {
   const traces = names.map((name) => ask("/trace.json", pane(said, name), signal));
   const told = lesson() ? ask("/answer.json", new URLSearchParams({ lesson: state.lesson }), signal) : null;
   return { panes: await Promise.all(traces), told: await told };
+}
+
+// With a mistake in the first address: what it began with, so that there are controls to mend it at.
+async function asItWas() {
+  try {
+    return { panes: [await ask("/trace.json", new URLSearchParams({ base: state.base }))], told: null };
+  } catch (error) {
+    if (!(error instanceof Refused)) throw error;
+    return { panes: [], told: null };
+  }
 }
 
 async function renderCommands() {
@@ -193,10 +204,13 @@ function renderFrame() {
   $("lessons").replaceChildren(...rail(page, state, (one) => go(opened(one)), explore).flat());
   const here = $("lessons").querySelector("[aria-pressed=true]");
   if (here) $("lessons").scrollLeft = here.offsetLeft - ($("lessons").clientWidth - here.offsetWidth) / 2;
+  document.body.classList.toggle("mistaken", problems.length > 0);
   const known = new Set(shown.panes.flatMap((one) => one.controls.map((control) => control.key)).concat("seed"));
   const homeless = problems.filter((problem) => !known.has(problem.key));
+  const elsewhere = problems.length > homeless.length && "Nothing was run: a setting is marked. Shown is what was before.";
   $("banner").replaceChildren(...homeless.map(({ key, problem, cure }) =>
-    el("p", { class: "wrong" }, [key, problem].filter(Boolean).join(": "), cure && ` (${cure})`)));
+    el("p", { class: "wrong" }, [key, problem].filter(Boolean).join(": "), cure && ` (${cure})`)),
+    ...(elsewhere ? [el("p", { class: "wrong" }, elsewhere)] : []));
 }
 
 function renderQuestion() {
