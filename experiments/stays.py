@@ -66,11 +66,11 @@ def _pieces(case: Case) -> Iterator[tuple[str, list[Part]]]:
 
 
 def _written(case: Case) -> Iterator[tuple[str, list[Part]]]:
-    """Before the send queue. A write() that blocks holds what lies in the write buffer, if there is one."""
+    """Before the send queue. A write() that blocks holds the application, or what it handed over to a buffer before."""
     r = case.row
     parts = _ns(r, tuple(cause for cause in WRITER if cause != "cpu"))
     buffered: tuple[str, ...] = IN_FRAMER
-    if any(ns for cause, ns in parts if cause == "framer"):
+    if r["returned_ns"] < r["accepted_ns"]:
         buffered += ("sndbuf",)
     before = [part for part in parts if part[0] not in buffered]
     room = int(r["accepted_ns"] - r["intended_ns"]) - sum(ns for cause, ns in parts if cause in buffered)

@@ -30,7 +30,9 @@ from sim.scenario import Scenario
 from sim.table import message_table
 from sim.trace import Trace, run_traced
 
-TIMERS = ("retransmission timer", "delayed-ACK timer", "pacing timer", "flush timer")
+TIMERS = ("retransmission timer", "delayed-ACK timer", "pacing timer")
+FLUSH = "flush timer"
+"""Its deadline serves other flush rules, too: what a connection says first, for example."""
 
 
 class Seen:
@@ -227,5 +229,8 @@ def _held_since(what: Seen, ack: Any, back: bool) -> int | None:
 
 
 def _timers(what: Seen) -> Iterator[tuple[int, str, str]]:
+    """Timers that fired since the start."""
     assert what.run.trace is not None, "a page's runs are traced"
-    return (event for event in what.run.trace.events if event[2] in TIMERS)
+    flushes = what.run.scenario.workload.framing.flush == "timer"
+    names = (*TIMERS, FLUSH) if flushes else TIMERS
+    return (event for event in what.run.trace.events if event[0] >= 0 and event[2] in names)

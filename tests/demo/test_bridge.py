@@ -74,6 +74,17 @@ def test_timers_that_fired_are_told() -> None:
     assert len(fired) == bridge.trace(REQUESTS)["summary"]["acks_by_timer"] == 11
 
 
+def test_a_flush_timer_is_told_where_one_flushes() -> None:
+    buffered = {"workload.messages": "20", "workload.framing.buffer": "8KiB"}
+    timed = Scene(
+        "one-way-512", {**buffered, "workload.framing.flush": "timer", "workload.framing.flush_after": "30ms"}
+    )
+    for scene, fires in ((timed, True), (Scene("one-way-512", buffered), False), (Scene("grpc-log-tail"), False)):
+        told = [timer for timer in bridge.trace(scene)["timers"] if timer["what"] == "flush timer"]
+        assert bool(told) == fires
+        assert all(timer["at"] >= 0 for timer in told)
+
+
 def test_a_reply_is_a_leg_of_its_own_between_which_the_server_works() -> None:
     message = bridge.trace(WORKING)["messages"][0]
     there, back = message["legs"]

@@ -42,8 +42,6 @@ async function refresh() {
   try {
     shown = await answers(asking.signal);
     problems = [];
-    if (!shown.panes[0].messages.some((message) => message.index === chosen())) state.message = String(first());
-    history.replaceState(null, "", address(state));
   } catch (error) {
     if (error.name === "AbortError") return;
     if (!(error instanceof Refused)) throw error;
@@ -51,6 +49,9 @@ async function refresh() {
     if (shown.panes.length === 0) shown = await asItWas();
   }
   document.body.classList.remove("asking");
+  const known = shown.panes.flatMap((one) => one.messages.map((message) => message.index));
+  if (!known.includes(chosen())) state.message = String(first());
+  history.replaceState(null, "", address(state));
   await present();
 }
 
@@ -102,7 +103,7 @@ function first() {
   return slowest()?.index ?? "";
 }
 
-const slowest = () => shown.panes[0].messages.reduce((one, other) => (one && one.latency >= other.latency ? one : other), null);
+const slowest = () => (shown.panes[0]?.messages ?? []).reduce((one, other) => (one && one.latency >= other.latency ? one : other), null);
 
 // ---- changing ----------------------------------------------------------------------------------------------------
 
