@@ -113,7 +113,7 @@ def _run(tokens: list[str]) -> int:
     except (BrokenPipeError, KeyboardInterrupt):
         raise
     except OSError as error:
-        _complain(f"{error.filename or 'file'}: {(error.strerror or str(error)).lower()}")
+        _complain(f"{error.filename or 'output'}: {(error.strerror or str(error)).lower()}")
         if error.errno in (ENOSPC, EDQUOT, EFBIG):
             return LIMIT
         raise _Mistake from None

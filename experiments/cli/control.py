@@ -183,7 +183,7 @@ def _report(found: Sequence[tuple[Frontier, Frontier]], files: Sequence[Path], a
         return
     out = progress.results()
     for fixed, moved in found:
-        out.print(_table(fixed, moved))
+        progress.show(out, _table(fixed, moved))
     for sentence in sentences(found):
         out.print(sentence, soft_wrap=True)
     out.print("  ".join(map(str, files)), soft_wrap=True)

@@ -80,10 +80,10 @@ def fleet(
         console = progress.results()
         for sentence in report.sentences(the_fleet, total):
             console.print(sentence, soft_wrap=True)
-        console.print(report.percentile_table(total))
+        progress.show(console, report.percentile_table(total))
         tail = tail_of(total)
         if tail is not None:
-            console.print(report.tail_table(tail))
+            progress.show(console, report.tail_table(tail))
         if files:
             console.print("  ".join(map(str, files)), soft_wrap=True)
     return LIMIT if total.limits else OK

@@ -82,7 +82,7 @@ def observe(
         say_json(_as_json(run, found, alerts, hull))
     else:
         out = progress.results()
-        out.print(_table(found, hull))
+        progress.show(out, _table(found, hull))
         for line in _lines(run, found, alerts):
             out.print(line, soft_wrap=True)
     return NEGATIVE if any(episode.firing_ns is not None for episode in alerts) else OK

@@ -83,6 +83,6 @@ def _shown(key: str, value: object) -> str:
 
 
 def _print(table: Table) -> None:
-    from experiments.cli.progress import results
+    from experiments.cli.progress import results, show
 
-    results().print(table)
+    show(results(), table)

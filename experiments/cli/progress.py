@@ -12,9 +12,12 @@ from experiments.labels import counted
 
 if TYPE_CHECKING:
     from rich.console import Console
+    from rich.table import Table
 
 PLAIN_WIDTH = 160
 """Columns of what goes to a file or a pipe."""
+PROSE = 16
+"""Columns that prose in a table needs."""
 
 
 class Advance(Protocol):
@@ -34,6 +37,26 @@ def results() -> Console:
             raise BrokenPipeError
 
     return Results(width=None if sys.stdout.isatty() else PLAIN_WIDTH, highlight=False)
+
+
+def show(console: Console, table: Table) -> None:
+    """Print a table without breaking a number: in a narrow terminal headings fold, and columns of prose (`overflow`
+    fold); what does not fit then is longer than its lines."""
+    least, most = [], []
+    for column in table.columns:
+        heading = console.render_str(str(column.header))
+        cells = max((console.render_str(str(cell)).cell_len for cell in column.cells), default=0)
+        prose = column.overflow == "fold" and not column.no_wrap
+        least.append(max([min(cells, PROSE) if prose else cells, *(len(word) for word in heading.plain.split())]))
+        most.append(max(cells, heading.cell_len))
+    frame = console.measure(table, options=console.options.update(max_width=sum(most) + 1_000)).maximum - sum(most)
+    width, spare = console.width, max(0, console.width - frame - sum(least))
+    for column, narrow, wide in zip(table.columns, least, most, strict=True):
+        given = min(wide - narrow, spare)
+        column.width, spare = narrow + given, spare - given
+    console.width = max(width, frame + sum(least))
+    console.print(table, crop=False)
+    console.width = width
 
 
 def notices() -> Console:

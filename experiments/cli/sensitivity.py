@@ -108,7 +108,7 @@ def _report(found: Sequence[Sensitivity], files: Sequence[Path], as_json: bool) 
         return
     out = progress.results()
     for one in found:
-        out.print(effects_table(one))
+        progress.show(out, effects_table(one))
         out.print(f"[bold]{sentence(one)}[/bold]", soft_wrap=True)
         if one.overloaded:
             out.print(

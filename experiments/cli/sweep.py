@@ -363,13 +363,13 @@ def _report(found: Sequence[Frontier], the_sweep: Sweep, files: Sequence[Path], 
         return
     out = progress.results()
     for panel in found:
-        out.print(tables.frontier_table(panel, the_sweep.slo))
+        progress.show(out, tables.frontier_table(panel, the_sweep.slo))
         volume = tables.hypervolume_line(panel)
         if volume is not None:
             out.print(volume + "\n", soft_wrap=True)
         overloads = tables.overloaded_table(panel)
         if overloads is not None:
-            out.print(overloads)
+            progress.show(out, overloads)
     for panel in found:
         advice = advise(panel)
         out.print(f"[bold]{advice.sentence}[/bold] {' '.join(advice.reasons)}\n", soft_wrap=True)
