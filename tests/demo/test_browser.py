@@ -172,6 +172,12 @@ def test_the_keyboard_goes_from_message_to_message(page: Page) -> None:
     assert page.said()["message"] == "0"
 
 
+def test_left_and_right_choose_from_anywhere(page: Page) -> None:
+    page.open("?base=write-write-read&workload.messages=12&message=3")
+    assert page.press(Keys.ARROW_RIGHT).chosen == 4
+    assert page.press(Keys.ARROW_LEFT).chosen == 3
+
+
 def test_a_click_chooses(page: Page) -> None:
     page.open("?base=write-write-read&workload.messages=12&message=0")
     line = page.find(".message[data-index='4'] .way")

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import signal
 import socket
 import subprocess
 import sys
 from collections.abc import Iterator
 from http.client import HTTPConnection, HTTPResponse
+from importlib import resources
 from pathlib import Path
 from urllib.parse import urlencode
 
@@ -55,9 +57,9 @@ def test_the_page_and_its_parts_are_served(server: Server, path: str, kind: str)
 
 
 def test_the_page_names_no_other_host(server: Server) -> None:
-    for path in ("/", "/style.css", "/ladder.css", "/print.css", "/main.js", "/ladder.js"):
-        body = get(server, path)[1].decode()
-        assert "https://" not in body
+    for file in (resources.files("experiments.demo") / "page").iterdir():
+        body = get(server, f"/{file.name}")[1].decode()
+        assert not set(re.findall(r"https?://[^\s\"'`]+", body)) - {"http://www.w3.org/2000/svg"}
         assert "@import" not in body
 
 

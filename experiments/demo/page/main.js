@@ -305,6 +305,11 @@ $("ladder").addEventListener("keydown", (event) => {
   focusChosen();
 });
 
+document.body.addEventListener("keydown", (event) => {
+  if (event.target !== document.body || shown.panes.length === 0) return;
+  if (event.key === "ArrowLeft" || event.key === "ArrowRight") move(STEPS[event.key]);
+});
+
 $("controls").addEventListener("submit", (event) => event.preventDefault());
 $("compare").addEventListener("click", () => {
   editing = state.compare ? "a" : "b";

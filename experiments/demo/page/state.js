@@ -10,6 +10,7 @@ export function read(search, page) {
     else if (!WORDS.includes(key)) state.a[key] = value;
   }
   for (const word of ["lesson", "guess", "message", "view", "compare", "scale"]) state[word] = said.get(word) ?? "";
+  if (Object.keys(state.b).length) state.compare = "1";
   if (state.base) return { ...state, seed: state.seed ?? "0" };
   const lesson = page.lessons.find((one) => one.name === state.lesson);
   if (lesson) return { ...state, ...opened(lesson), guess: state.guess };

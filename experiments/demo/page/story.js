@@ -55,8 +55,10 @@ function line(step, cause) {
     el("div", { class: "step" }, swatch(step.cause), el("b", {}, words(step.cause)),
       el("span", { class: "ns", title: `${step.ns.toLocaleString("en")} ns` }, exact(step.ns)),
       el("span", { class: "share" }, `${(100 * step.share).toFixed(1)} %`)),
-    el("p", {}, step.sentence, " ",
-      el("a", { href: `/rules/${cause.rule}`, target: "_blank", title: `In the manual: ${cause.page}` }, `models/${cause.rule}`)));
+    el("p", {}, step.sentence),
+    el("p", { class: "rule" }, "rule ",
+      el("a", { href: `/rules/${cause.rule}`, target: "_blank", rel: "noopener" }, `models/${cause.rule}`),
+      `, manual ${cause.page}`));
 }
 
 export const used = (panes) =>
