@@ -217,25 +217,29 @@ def compressed_ack_timer(e: Endpoint, l: Link, now: int) -> None:
         send_ack(e, l, now)
 
 
-def ack_on_read(e: Endpoint, l: Link, now: int, copied: int) -> None:
-    """`__tcp_cleanup_rbuf()`: the application read `copied` bytes; does that owe the peer an ACK or a window?"""
-    time_to_ack = 0
-    if e.ack_sched:
-        drained = copied > 0 and e.rmem_alloc == 0
-        if e.classic_ack:
-            if drained and e.ack_read and e.ack_pushed:
-                time_to_ack = 1
-        elif e.rcv_nxt - e.rcv_wup > e.rcv_mss:
-            time_to_ack = 1
-        elif drained and (e.ack_pushed2 or (e.ack_pushed and in_pingpong(e) == 0)):
-            time_to_ack = 1
-    if copied > 0 and time_to_ack == 0:
-        window = tcp_receive_window(e)
-        if 2 * window <= e.window_clamp:
-            offer = __tcp_select_window(e)
-            if offer and offer >= 2 * window:
-                time_to_ack = 1
-    if time_to_ack:
+def read_owes_ack(e: Endpoint) -> int:
+    """Data was received and read: is its ACK due now?"""
+    if e.classic_ack:
+        return 1 if e.rmem_alloc == 0 and e.ack_read and e.ack_pushed else 0
+    if e.rcv_nxt - e.rcv_wup > e.rcv_mss:
+        return 1
+    if e.rmem_alloc:
+        return 0
+    return 1 if e.ack_pushed2 or (e.ack_pushed and in_pingpong(e) == 0) else 0
+
+
+def read_owes_window(e: Endpoint) -> int:
+    """Has what was read made room for twice the window the peer knows of?"""
+    window = tcp_receive_window(e)
+    if 2 * window > e.window_clamp:
+        return 0
+    offer = __tcp_select_window(e)
+    return 1 if offer and offer >= 2 * window else 0
+
+
+def ack_on_read(e: Endpoint, l: Link, now: int) -> None:
+    """`__tcp_cleanup_rbuf()`: the application has read something; does that owe the peer an ACK or a window?"""
+    if (e.ack_sched and read_owes_ack(e)) or read_owes_window(e):
         send_ack(e, l, now)
 
 
@@ -255,7 +259,7 @@ def set_quickack(e: Endpoint, l: Link, now: int, on: int) -> None:
     e.pingpong = 0
     if e.ack_sched:
         e.ack_pushed = 1
-        ack_on_read(e, l, now, 1)
+        ack_on_read(e, l, now)
 
 
 def must_ack_classic(e: Endpoint) -> int:

@@ -10,6 +10,7 @@ Linux: `tcp_write_timeout()`, `retransmits_timed_out()`, `tcp_model_timeout()`, 
 from __future__ import annotations
 
 from models.constants import ERR_TIMED_OUT
+from models.limits import stop
 from models.state import Endpoint
 from models.timers import timestamp
 
@@ -39,4 +40,4 @@ def retransmits_timed_out(e: Endpoint, now: int) -> int:
 
 def give_up(e: Endpoint) -> None:
     """ETIMEDOUT: what is left is never delivered."""
-    e.err = ERR_TIMED_OUT
+    stop(e, ERR_TIMED_OUT)

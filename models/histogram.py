@@ -17,20 +17,24 @@ def open_histogram(h: Histogram) -> None:
     h.least = INF
 
 
-def bucket_of(h: Histogram, v: int) -> int:
-    """The bucket of v >= 0. Neighbours are alike: the search begins where the last value was found."""
-    k = h.shift
+def shift_of(v: int, near: int) -> int:
+    """By how many bits v >= 0 is too long for a bucket's number; the search begins at `near`."""
+    k = near
     while v >> k >= WHOLE:
         k += 1
     while k and v >> k < HALF:
         k -= 1
-    h.shift = k
-    return (k << BUCKET_BITS) + (v >> k)
+    return k
 
 
-def record(h: Histogram, v: int) -> None:
-    """Count v. The total is carried into a second word by `models.tally`."""
-    b = h.bucket[bucket_of(h, v)]
+def bucket_of(v: int, shift: int) -> int:
+    """The bucket of v >= 0, whose `shift_of` is known."""
+    return (shift << BUCKET_BITS) + (v >> shift)
+
+
+def record(h: Histogram, v: int, bucket: int) -> None:
+    """Count v, which belongs in that bucket. The total is carried into a second word by `models.tally`."""
+    b = h.bucket[bucket]
     b.count += 1
     if v > b.top:
         b.top = v

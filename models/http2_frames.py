@@ -19,6 +19,7 @@ from models.constants import (
     FRAME_WINDOW_UPDATE,
     PING_BDP,
 )
+from models.limits import stop
 from models.state import CONTROLS, FRAMES, Endpoint
 from models.tls import framed_end
 
@@ -34,7 +35,7 @@ def put_frame(e: Endpoint, kind: int, stream: int, length: int, value: int, limi
     """A frame has been framed; it ends where the framer has come to."""
     h = e.h2
     if h.framed - h.taken >= FRAMES - 1:
-        e.err = ERR_FRAMES
+        stop(e, ERR_FRAMES)
         return
     f = h.frame[h.framed & (FRAMES - 1)]
     f.kind = kind
@@ -50,7 +51,7 @@ def put_control(e: Endpoint, kind: int, stream: int, value: int, limit: int) -> 
     """A control frame is to be written as soon as the writer comes to it."""
     h = e.h2
     if h.control_len >= CONTROLS - 1:
-        e.err = ERR_CONTROLS
+        stop(e, ERR_CONTROLS)
         return
     f = h.control[(h.control_head + h.control_len) & (CONTROLS - 1)]
     f.kind = kind

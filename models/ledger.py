@@ -34,8 +34,6 @@ NEVER = -1
 
 def open_ledger(m: Message) -> None:
     """A message that has not arrived yet."""
-    for k in range(NCAUSES):
-        m.x[k] = 0
     m.t_arr = NEVER
     m.t_read = NEVER
     m.own_done = NEVER
@@ -43,6 +41,8 @@ def open_ledger(m: Message) -> None:
     m.end = 0
     m.writes = 0
     m.stream = 0
+    for k in range(NCAUSES):
+        m.x[k] = 0
 
 
 def stamp_own_run(m: Message, p: Packet) -> None:

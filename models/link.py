@@ -178,6 +178,7 @@ def link_send(l: Link, p: Packet, now: int) -> None:
         schedule_head(l, p, now)
     elif l.len >= PACKETS:
         l.err = ERR_PACKETS
+        l.need = 1
 
 
 def link_pop(l: Link, now: int) -> None:

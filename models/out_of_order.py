@@ -9,6 +9,7 @@ RFC 2018, RFC 2883. Linux: `tcp_data_queue_ofo()`, `tcp_ofo_queue()`, `tcp_sack_
 from __future__ import annotations
 
 from models.constants import ERR_RANGES
+from models.limits import stop
 from models.receive_queue import queue_skb
 from models.state import RANGES, Endpoint
 
@@ -107,7 +108,7 @@ def sack_remove(e: Endpoint) -> None:
 def insert_range(e: Endpoint, at: int, start: int, end: int, truesize: int) -> None:
     """A new range at position `at`."""
     if e.ooo_len >= RANGES:
-        e.err = ERR_RANGES
+        stop(e, ERR_RANGES)
         return
     j = e.ooo_len
     while j > at:

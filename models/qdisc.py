@@ -10,6 +10,7 @@ Linux: net/sched/sch_tbf.c `tbf_enqueue()`, `tbf_dequeue()`; completion: `tcp_wf
 from __future__ import annotations
 
 from models.constants import ERR_PACKETS
+from models.limits import stop
 from models.link import NANOBITS, link_send, next_slot
 from models.state import INF, PACKETS, Endpoint, Link, Packet, Qdisc
 
@@ -83,7 +84,7 @@ def qdisc_send(e: Endpoint, p: Packet, now: int) -> None:
     q.len += 1
     e.wmem_qdisc += p.truesize
     if q.len >= PACKETS:
-        e.err = ERR_PACKETS
+        stop(e, ERR_PACKETS)
     elif q.q[q.head].behind + 1 == q.len:
         schedule_qdisc(q, now)
 

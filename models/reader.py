@@ -90,7 +90,7 @@ def read(e: Endpoint, l: Link, peer: Endpoint, now: int) -> None:
         r.waiting = 1
         return
     r.reads += 1
-    ack_on_read(e, l, now, n)
+    ack_on_read(e, l, now)
     release_socket(e, l, now)
     if r.quickack:
         set_quickack(e, l, now, 1 if r.quickack == 1 else 0)

@@ -56,19 +56,19 @@ def out_of_window(e: Endpoint) -> None:
 
 
 def queue_data(e: Endpoint, p: Packet, now: int) -> int:
-    """`tcp_data_queue()`: in sequence, old, beyond the window, or out of order."""
+    """`tcp_data_queue()`: old, in sequence, beyond the window, or out of order."""
     end = p.seq + p.len
-    if p.seq <= e.rcv_nxt < end:
+    if end <= e.rcv_nxt:
+        dsack_set(e, p.seq, end)
+        out_of_window(e)
+        return NOTHING_NEW
+    if p.seq <= e.rcv_nxt:
         if p.seq < e.rcv_nxt:
             dsack_set(e, p.seq, e.rcv_nxt)
         if tcp_receive_window(e) == 0:
             out_of_window(e)
             return NOTHING_NEW
         return IN_SEQUENCE if in_sequence(e, p, now) else NOTHING_NEW
-    if end <= e.rcv_nxt:
-        dsack_set(e, p.seq, end)
-        out_of_window(e)
-        return NOTHING_NEW
     if p.seq >= e.rcv_nxt + tcp_receive_window(e):
         out_of_window(e)
         return NOTHING_NEW

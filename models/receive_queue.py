@@ -8,6 +8,7 @@ overdrawn Linux squeezes the queues, and drops only then. (net/core/skbuff.c, tc
 from __future__ import annotations
 
 from models.constants import ERR_READS
+from models.limits import stop
 from models.receive_window import tcp_rcv_space_adjust, tcp_win_from_space
 from models.state import READS, Endpoint
 
@@ -46,7 +47,7 @@ def received_room(truesize: int, iplen: int) -> int:
 def queue_skb(e: Endpoint, start: int, end: int, truesize: int, room: int) -> None:
     """Bytes [start, end), in an skb with `room` left, are the last that can be read."""
     if e.rq_len >= READS - 1:
-        e.err = ERR_READS
+        stop(e, ERR_READS)
         return
     k = e.rq[(e.rq_head + e.rq_len) & (READS - 1)]
     k.start = start
@@ -73,7 +74,7 @@ def tcp_queue_rcv(e: Endpoint, start: int, end: int, iplen: int, truesize: int) 
 def tcp_copy_received(e: Endpoint, now: int, size: int) -> int:
     """Copy up to `size` bytes to the reader, skb by skb, each freed when it is used up. tcp_recvmsg_locked()"""
     left = size
-    while e.rq_len and left > 0:
+    while left > 0 and e.rq_len:
         k = e.rq[e.rq_head]
         used = min(k.end - e.copied_seq, left)
         e.copied_seq += used

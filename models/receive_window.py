@@ -116,24 +116,33 @@ def __tcp_select_window(e: Endpoint) -> int:
     Silly-window avoidance (RFC 9293 section 3.8.6.2.2) is the zero below one segment or 1/16 of the buffer.
     """
     free = tcp_space(e)
-    allowed = tcp_full_space(e)
-    full = min(e.window_clamp, allowed)
     unit = 1 << e.rcv_wscale
     if e.shrink_window and e.rcv_wscale:
-        return _select_shrinking_window(e, free & -unit, allowed, full)
-    if free < full >> 1:
+        return _select_shrinking_window(e, free & -unit)
+    if scarce(e, free):
         e.quick = 0
         free &= -unit  # rounding up below must not promise what is not there
-        if free < allowed >> 4 or free < min(e.rcv_mss, full):
+        if free < tcp_full_space(e) >> 4 or free < min(e.rcv_mss, full_window(e)):
             return 0
     free = min(free, e.rcv_ssthresh)
     if e.rcv_wscale:
         return (free + unit - 1) & -unit
-    return _unscaled_window(e, free, full)
+    return _unscaled_window(e, free)
 
 
-def _unscaled_window(e: Endpoint, free: int, full: int) -> int:
+def full_window(e: Endpoint) -> int:
+    """The largest window there may be."""
+    return min(e.window_clamp, tcp_full_space(e))
+
+
+def scarce(e: Endpoint, free: int) -> int:
+    """Is less than half of the largest window free? Rarely is that of the clamp not."""
+    return 1 if free < e.window_clamp >> 1 and free < tcp_full_space(e) >> 1 else 0
+
+
+def _unscaled_window(e: Endpoint, free: int) -> int:
     """Without window scaling: a multiple of the MSS, moved only by whole segments."""
+    full = full_window(e)
     mss = min(e.rcv_mss, full)
     if mss <= 0:
         return 0
@@ -144,12 +153,12 @@ def _unscaled_window(e: Endpoint, free: int, full: int) -> int:
     return e.rcv_wnd
 
 
-def _select_shrinking_window(e: Endpoint, free: int, allowed: int, full: int) -> int:
+def _select_shrinking_window(e: Endpoint, free: int) -> int:
     """tcp_shrink_window=1: the window is what memory allows, even if that takes back a promise."""
     unit = 1 << e.rcv_wscale
-    if free < full >> 1:
+    if scarce(e, free):
         e.quick = 0
-        if free < allowed >> 4 or free < min(e.rcv_mss, full) or free < unit:
+        if free < tcp_full_space(e) >> 4 or free < min(e.rcv_mss, full_window(e)) or free < unit:
             return 0
     if free > e.rcv_ssthresh:
         return (e.rcv_ssthresh + unit - 1) & -unit

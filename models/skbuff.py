@@ -7,6 +7,7 @@ transmitted ones by time of sending (`tsorted_sent_queue`), which is what RACK w
 from __future__ import annotations
 
 from models.constants import ERR_SKBS
+from models.limits import stop
 from models.state import SKBS, Endpoint
 
 
@@ -17,7 +18,7 @@ def skb_alloc(e: Endpoint) -> int:
         e.skb_free = e.skb[i].next
         return i
     if e.skb_top + 1 >= SKBS:
-        e.err = ERR_SKBS
+        stop(e, ERR_SKBS)
         return 0
     e.skb_top += 1
     return e.skb_top

@@ -12,6 +12,7 @@ from __future__ import annotations
 
 from models.constants import ERR_MESSAGES, REQUESTS
 from models.ledger import open_ledger
+from models.limits import stop
 from models.state import AHEAD, COMING, SLOTS, UNDER_WAY, Endpoint, Writer
 
 FEW = AHEAD >> 2
@@ -30,7 +31,7 @@ def enter(e: Endpoint) -> int:
     """The next message is due: give it a slot and an empty ledger. 0: too many are under way."""
     w = e.w
     if w.entered - w.done >= UNDER_WAY:
-        e.err = ERR_MESSAGES
+        stop(e, ERR_MESSAGES)
         return 0
     i = w.free
     if i:
@@ -38,16 +39,17 @@ def enter(e: Endpoint) -> int:
     else:
         w.top += 1
         i = w.top
-    p = w.arrival[w.entered & COMING]
+    number = w.entered
+    w.entered = number + 1
+    p = w.arrival[number & COMING]
     m = w.m[i]
-    m.number = w.entered
+    m.number = number
     m.t_due = p.due
     m.root = p.root
     m.size = p.size
     m.stall = p.stall
-    m.next_due = w.arrival[(w.entered + 1) & COMING].due
+    m.next_due = w.arrival[(number + 1) & COMING].due
     open_ledger(m)
-    w.entered += 1
     return i
 
 

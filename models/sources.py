@@ -21,9 +21,9 @@ def enter_due(e: Endpoint, now: int) -> None:
         i = enter(e)
         if i == 0:
             return
-        w.slot[(w.entered - 1) & SLOTS] = i
         m = w.m[i]
         begin_write_wait(w.clock, m, m.t_due)
+        w.slot[m.number & SLOTS] = i
 
 
 def reason(e: Endpoint, now: int, why: int) -> None:
@@ -47,10 +47,10 @@ def schedule_next(e: Endpoint, now: int) -> None:
     w.app_at = INF
     if w.drawn - w.entered <= FEW and w.drawn < w.total:
         w.need = 1
-    if w.called == w.total or w.stopped:
+    if w.stopped:
         return
     if w.called >= w.drawn:
-        w.starved = 1
+        w.starved = 1 if w.called < w.total else 0
         return
     if w.mode == GREEDY and w.made == w.called:
         make(w, now, now)

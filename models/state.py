@@ -322,7 +322,6 @@ class Histogram(Record):
     high: int  # ... and 2^32 times this
     least: int  # INF: none yet
     most: int
-    shift: int  # of the latest value's bucket
     bucket: Annotated[list[Bucket], BUCKETS]
 
 
@@ -342,6 +341,7 @@ class Tally(Record):
     warmup: int
     warmup_until: int
     startup_most: int
+    shift: int  # of the latest latency's bucket: the next is like it
     startup: Histogram
     steady: Annotated[list[Histogram], SIZE_CLASSES]
     closed: Histogram  # steady state, from the write call

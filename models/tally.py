@@ -10,7 +10,7 @@ double in width, two becoming one, when time outgrows them: the last half of any
 
 from __future__ import annotations
 
-from models.histogram import carry_total, open_histogram, record
+from models.histogram import HALF, WHOLE, bucket_of, carry_total, open_histogram, record, shift_of
 from models.state import NCAUSES, SERVICE, SIZE_CLASSES, SLICES, Message, Tally
 
 MESSAGES = 1  # Tally.on: one entry a message ...
@@ -61,11 +61,16 @@ def carry(t: Tally) -> None:
 def tally(t: Tally, number: int, due: int, call: int, read: int, size: int) -> None:
     """One message or transaction of `size` bytes: intended, written, read."""
     latency = read - due
+    if not HALF <= latency >> t.shift < WHOLE:
+        t.shift = shift_of(latency, t.shift)
+    bucket = bucket_of(latency, t.shift)
     if starting(t, number, due):
-        record(t.startup, latency)
+        record(t.startup, latency, bucket)
     else:
-        record(t.steady[size_class(size)], latency)
-        record(t.closed, read - call)
+        record(t.steady[size_class(size)], latency, bucket)
+        if call != due:
+            bucket = bucket_of(read - call, shift_of(read - call, t.shift))
+        record(t.closed, read - call, bucket)
     if t.n == 0 or due < t.first_due:
         t.first_due = due
         t.first_size = size

@@ -173,7 +173,7 @@ def happen(s: Path, side: int, e: Endpoint, out: Link, peer: Endpoint, way: Link
         blame(e, peer, now)
     if peer.sq_head:
         blame(peer, e, now)
-    return e.err | out.err | e.w.need | peer.w.need | out.need
+    return e.w.need | peer.w.need | out.need
 
 
 def at_server(s: Path, now: int) -> int:

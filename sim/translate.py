@@ -187,7 +187,7 @@ def with_separate_records(ir: str, rules: dict[str, Function]) -> str:
 RARE = (
     *("admission", "bbr", "closing", "give_up", "out_of_order", "prr", "qdisc", "recovery", "retransmit", "sack"),
     *("http2_application", "http2_consumer", "http2_credit", "http2_frames", "http2_reading", "http2_senders"),
-    *("http2_turns", "timeouts", "undo"),
+    *("http2_turns", "limits", "timeouts", "undo"),
 )
 """Modules that most messages of most runs do not meet: kept out of the way of the others."""
 CALLED = ("rearm_rto", "reset_xmit_timer", "run_writer", "send_ack", "send_window_probe", "write_xmit")

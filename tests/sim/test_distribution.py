@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from models.histogram import carry_total, open_histogram, record
+from models.histogram import bucket_of, carry_total, open_histogram, record, shift_of
 from models.state import Histogram
 from models.tally import CARRY, LOW_BITS, carry, tally
 from sim.distribution import PER_MILLE, Distribution, bucket_index
@@ -25,8 +25,10 @@ ENGINE = PlainEngine(Scenario(), 0)
 def counted(values: list[int]) -> Distribution:
     h = new(Histogram, True)
     open_histogram(h)
+    shift = 0
     for v in values:
-        record(h, v)
+        shift = shift_of(v, shift)
+        record(h, v, bucket_of(v, shift))
         if h.total >= CARRY:  # as `models.tally` does
             carry_total(h, LOW_BITS)
     return ENGINE.distribution(h)
