@@ -10,7 +10,7 @@ import math
 import types
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import suppress
-from dataclasses import fields, is_dataclass
+from dataclasses import fields, is_dataclass, replace
 from difflib import get_close_matches
 from functools import cache
 from typing import TYPE_CHECKING, Annotated, Any, Literal, TypeVar, Union, cast, get_args, get_origin, get_type_hints
@@ -48,6 +48,7 @@ LARGEST = {"duration": 30 * 86_400 * 10**9, "size": 1 << 30, "rate": 10**12}  # 
 
 def quantity(kind: Quantity, key: str) -> Callable[[object], int]:
     """Read a duration, size or rate; the words of `WORDS` stand for 0, and a bare rate of 0 is a mistake."""
+    kind = replace(kind, maximum=LARGEST[kind.name])
 
     def read(value: object) -> int:
         if value in WORDS.get(key, ()):
@@ -57,8 +58,6 @@ def quantity(kind: Quantity, key: str) -> Callable[[object], int]:
         parsed = kind.parse(value)
         if parsed == 0 and key == "rate":
             raise ValueError("a link of rate 0 carries nothing: leave `rate` out, or write 'unlimited', for no limit")
-        if parsed > LARGEST[kind.name]:
-            raise ValueError(f"{value!r} is too large a {kind.name}: at most {kind.format(LARGEST[kind.name])}")
         return parsed
 
     return read

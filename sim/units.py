@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
-from decimal import Decimal
+from decimal import Context, Decimal
 from typing import Annotated
 
 _TIME = {
@@ -28,6 +28,7 @@ _RATE = {
     "bit/s": 1, "kbit/s": 1_000, "Mbit/s": 1_000_000, "Gbit/s": 1_000_000_000,
     "B/s": 8, "kB/s": 8_000, "MB/s": 8_000_000, "GB/s": 8_000_000_000, "KiB/s": 8 << 10, "MiB/s": 8 << 20,
 }  # fmt: skip
+_BOUNDLESS = Context(traps=[])  # what is too large for it is infinite, and then too large for anybody
 _NUMBER = re.compile(r"\s*([-+]?[0-9][0-9_]*(?:\.[0-9]+)?(?:[eE][-+]?[0-9]+)?)\s*(\S*)\s*")
 
 
@@ -57,14 +58,15 @@ class Quantity:
         number, unit = match.groups()
         if unit not in units and not (unit == "" and float(number) == 0):
             known = ", ".join(units)
-            raise ValueError(f"{value!r} has no unit of {self.name}: use one of {known} (like {self.example!r})")
-        exact = Decimal(number.replace("_", "")) * units.get(unit, 1)
+            raise ValueError(f"{value!r} has no unit of {self.name}: use one of {known}, like {self.example!r}")
+        number = number.replace("_", "")
+        exact = _BOUNDLESS.multiply(_BOUNDLESS.create_decimal(number), Decimal(units.get(unit, 1)))
         if exact > self.maximum:
             raise ValueError(f"{value!r} is too large a {self.name}: at most {self.format(self.maximum)}")
         if exact < self.minimum:
             least = self.format(self.minimum)
             raise ValueError(f"{value!r} is too small a {self.name}: at least {least}")
-        if exact != exact.to_integral_value() and exact < 1:
+        if exact < 1 and re.match(r"[^eE]*[1-9]", number):
             raise ValueError(f"{value!r} is less than one {self.base}, the finest {self.name} there is")
         return int(exact.to_integral_value())
 

@@ -95,6 +95,9 @@ def plan(file: str = "frontier", /, *, options: Options = DEFAULTS) -> int:
     the_sweep = read(file, options)
     the_plan = make_plan(the_sweep)
     with Store.to_read(_store_path(options, the_sweep)) as store:
+        if store.foreign:
+            told = f"{store.path} is of another version of Tinygram: a sweep keeps it aside and begins a new one"
+            progress.notices().print(told, soft_wrap=True)
         state = standing(the_plan, store)
         driver, workers = fastest_driver(options.driver), _cores(options)
         measure = simulated(driver)
@@ -238,6 +241,9 @@ def completed(the_sweep: Sweep, options: Options) -> tuple[Plan, Mapping[Key, Re
             _tell(outcome, the_sweep)
             return the_plan, _results(the_plan, state, store), outcome
     with Store.to_write(path) as store:
+        if store.aside is not None:
+            told = f"{path} is of another version of Tinygram: it is kept as {store.aside}, and a new one begun"
+            progress.notices().print(told, soft_wrap=True)
         state, outcome = _rounds(the_plan, store, options)
         results = _results(the_plan, state, store)
     _tell(outcome, the_sweep)

@@ -51,6 +51,7 @@ def read_table(path: Path) -> Table:
             lines = [(reader.line_num, row) for reader in [csv.reader(file)] for row in reader if any(row)]
     except (OSError, UnicodeDecodeError, csv.Error) as error:
         reason = (getattr(error, "strerror", None) or str(error)).lower()
+        reason = "this is not text" if isinstance(error, UnicodeDecodeError) else reason
         raise ScenarioError([Problem(str(path), reason, "give a CSV file whose header names scenario keys")]) from None
     if len(lines) < 2:
         raise ScenarioError([Problem(str(path), "no rows", "give a header of scenario keys and a row a connection")])

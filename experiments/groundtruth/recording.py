@@ -130,7 +130,9 @@ def _json(file: Path) -> dict[str, Any]:
     try:
         content = json.loads(file.read_text(encoding="utf-8"))
     except OSError as error:
-        raise ScenarioError([Problem(str(file), error.strerror or str(error), "name an existing file")]) from None
+        raise ScenarioError(
+            [Problem(str(file), (error.strerror or str(error)).lower(), "name an existing file")]
+        ) from None
     except ValueError as error:
         raise ScenarioError([Problem(str(file), f"is not JSON ({error})", "name a recording's .json file")]) from None
     if not isinstance(content, dict) or "spec" not in content:

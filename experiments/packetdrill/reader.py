@@ -66,6 +66,8 @@ class _Reader:
         while self.at < len(self.text):
             made.events.append(self.event())
             self.skip()
+        if not made.events:
+            raise Unreadable(1, "there is no event in it")
         return made
 
     # ---- pieces

@@ -38,10 +38,15 @@ def default_store(sweep: str) -> Path:
 
 
 class Store:
-    """An open store. `Store.to_read` never writes and never waits; `Store.to_write` is the only writer. StoreError."""
+    """An open store. `Store.to_read` never writes and never waits; `Store.to_write` is the only writer. StoreError.
+
+    foreign: the file is of another version of Tinygram, and this store is empty instead. aside: where it is kept now.
+    """
 
     def __init__(self, path: Path, connection: sqlite3.Connection, lock: IO[str] | None) -> None:
         self.path = path
+        self.foreign = False
+        self.aside: Path | None = None
         self._connection = connection
         self._lock = lock
 
@@ -52,10 +57,12 @@ class Store:
             if not path.exists():
                 return cls._empty(path)
             connection = _open_to_read(path)
-            if _layout(path, connection) == LAYOUT:
+            if (layout := _layout(path, connection)) == LAYOUT:
                 return cls(path, connection, None)
             connection.close()
-            return cls._empty(path)
+            empty = cls._empty(path)
+            empty.foreign = layout is not None
+            return empty
 
     @classmethod
     def to_export(cls, path: Path) -> Self:
@@ -64,10 +71,12 @@ class Store:
             if not path.exists():
                 raise StoreMistake(f"there is no store {path}: give the --store of a sweep")
             connection = _open_to_read(path)
-            if _layout(path, connection) == LAYOUT:
+            if (layout := _layout(path, connection)) == LAYOUT:
                 connection.execute("BEGIN")
                 return cls(path, connection, None)
             connection.close()
+            if layout is None:
+                raise StoreMistake(f"{path} is empty: give the --store of a sweep")
             raise StoreMistake(f"another version of Tinygram wrote {path}: export it with that one")
 
     @classmethod
@@ -79,11 +88,11 @@ class Store:
         with _explained(path):
             path.parent.mkdir(parents=True, exist_ok=True)
             _refuse_folder(path)
-            lock = _lock(path)
+            lock, aside = _lock(path), None
             try:
                 connection = sqlite3.connect(path, isolation_level=None)
                 if _layout(path, connection) not in (None, LAYOUT):
-                    _set_aside(path, connection)
+                    aside = _set_aside(path, connection)
                     connection = sqlite3.connect(path, isolation_level=None)
                 connection.execute("PRAGMA journal_mode = WAL")
                 connection.execute("PRAGMA synchronous = NORMAL")
@@ -94,7 +103,9 @@ class Store:
             except BaseException:
                 lock.close()
                 raise
-            return cls(path, connection, lock)
+            store = cls(path, connection, lock)
+            store.foreign, store.aside = aside is not None, aside
+            return store
 
     @classmethod
     def _empty(cls, path: Path) -> Self:
@@ -247,12 +258,12 @@ def _layout(path: Path, connection: sqlite3.Connection) -> int | None:
     return int(layout) if tables else None
 
 
-def _set_aside(path: Path, connection: sqlite3.Connection) -> None:
+def _set_aside(path: Path, connection: sqlite3.Connection) -> Path:
     """Rename a store, its log merged into it, to the first free PATH.1, PATH.2, ..."""
     connection.execute("PRAGMA journal_mode = DELETE")
     connection.close()
     number = next(n for n in count(1) if not path.with_name(f"{path.name}.{n}").exists())
-    path.rename(path.with_name(f"{path.name}.{number}"))
+    return path.rename(path.with_name(f"{path.name}.{number}"))
 
 
 @contextmanager

@@ -77,6 +77,31 @@ def test_mistakes_of_the_file_and_of_its_scenarios_are_told_together(
     assert "set.workload.mtu" in told
 
 
+def test_a_store_of_another_version_is_not_set_aside_in_silence(
+    arguments: Arguments, capsys: pytest.CaptureFixture[str]
+):
+    import sqlite3
+
+    store = arguments[2]
+    few = [*arguments, "--set", "workload.load=1", "--replications", "1"]
+    assert main(["sweep", *few]) == 0
+    assert "another version" not in capsys.readouterr().err
+    with sqlite3.connect(store) as connection:
+        connection.execute("PRAGMA user_version = 99")
+    assert main(["plan", *few]) == 2
+    assert f"{store} is of another version of Tinygram: a sweep keeps it aside" in capsys.readouterr().err
+    assert main(["sweep", *few]) == 0
+    assert f"it is kept as {store}.1, and a new one begun" in capsys.readouterr().err
+    assert main(["sweep", *few]) == 0
+    assert "another version" not in capsys.readouterr().err
+
+
+def test_an_empty_file_is_no_store_of_another_version(tmp_path: Path, capsys: pytest.CaptureFixture[str]):
+    (tmp_path / "s").touch()
+    assert main(["export", "--store", str(tmp_path / "s")]) == 2
+    assert f"{tmp_path / 's'} is empty: give the --store of a sweep" in capsys.readouterr().err
+
+
 @pytest.mark.parametrize(
     "wrong", [["no-such-file.toml"], ["frontier", "--seed", "x"], ["frontier", "--store", "/proc"]]
 )

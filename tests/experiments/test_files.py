@@ -200,7 +200,12 @@ def test_all_mistakes_are_reported_at_once_each_with_place_and_cure() -> None:
     [
         ("workload.size=0", "too small a size"),
         ("workload.size=-1B", "too small a size"),
-        ("workload.size=2GiB", "too large a size"),
+        ("workload.size=2GiB", "too large a size (at most 1GiB)"),
+        ("workload.size=1e99999999999999999999B", "too large a size (at most 1GiB)"),
+        ("network.jitter=1e99999999s", "too large a duration (at most 2592000s)"),
+        ("network.jitter=-1e99999999s", "too small a duration"),
+        ("network.jitter=1e-99999999s", "less than one ns"),
+        ("network.jitter=1e-99999999999999999999s", "less than one ns"),
         ("workload.size=512", "needs a unit"),
         ("workload.messages=0", "out of range"),
         ("workload.messages=1.5", "not a whole number"),

@@ -288,10 +288,12 @@ def test_a_store_of_another_layout_is_set_aside_with_all_it_holds(tmp_path: Path
         with sqlite3.connect(path) as connection:
             connection.execute("PRAGMA user_version = 99")
         with Store.to_read(path) as store:
+            assert store.foreign
             assert len(standing(plan, store).to_do) == 24
         with pytest.raises(StoreMistake, match="another version"):
             Store.to_export(path)
         with Store.to_write(path) as store:
+            assert store.aside == tmp_path / f"s.{number}"
             assert len(standing(plan, store).to_do) == 24
         with sqlite3.connect(f"{path}.{number}") as connection:
             assert connection.execute("SELECT count(*) FROM run").fetchone() == (24,)

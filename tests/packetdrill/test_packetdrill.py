@@ -143,7 +143,7 @@ def test_code_commands_comments_and_settings():
 @pytest.mark.parametrize(
     ("text", "line"),
     [("\n+0 < P. 1:11(9) ack 1", 2), ("\n\n+0 write(4, ..., 5", 3), ("+0 what is this", 1), ("`open", 1),
-     ("+0 write(4) = x", 1)],
+     ("+0 write(4) = x", 1), ("", 1), ("--mtu=1500\n// nothing else\n", 1)],
 )  # fmt: skip
 def test_what_is_not_the_language_is_refused_with_its_line(text, line):
     with pytest.raises(Unreadable) as refused:
