@@ -21,7 +21,6 @@ from experiments.freed import ROUND_OFF, Case, acknowledged
 from experiments.labels import megabits, milliseconds
 from experiments.palette import COLOURS, hatch
 from experiments.report import PERCENTILES
-from experiments.sentences import OWN_SPIKE
 from experiments.stays import READER, Stay, stays
 from models.state import CAUSES
 from sim.engine import Rows
@@ -76,18 +75,15 @@ def seen(scene: Scene) -> Seen:
 
 
 def trace(scene: Scene) -> dict[str, Any]:
-    """All that the page shows of one pane."""
+    """All that the page shows of one pane, and the summary as `tinygram run --json` has it."""
     what = seen(scene)
     scenario = what.run.scenario
     return {
         "name": scenario.name,
-        "title": scenario.title,
-        "seed": scene.seed,
         **roles(scenario),
         "transaction": scenario.workload.kind == "request-response",
         "controls": list(shown(scenario, scene.settings)),
         "messages": [_message(case, legs) for case, legs in what.cases()],
-        "undelivered": what.run.undelivered,
         "segments": list(_segments(what)),
         "timers": [{"at": at, "host": host, "what": name} for at, host, name in _timers(what)],
         "summary": what.run.summary(),
@@ -181,14 +177,9 @@ def _message(case: Case, legs: list[Case]) -> dict[str, Any]:
 
 
 def _leg(case: Case, back: bool) -> dict[str, Any]:
-    """One way of a message: its stays, and the instants at which it changes lanes."""
-    r = case.row
-    return {
-        "back": back,
-        "size": int(r["size"]),
-        "stays": [_stay(stay) for stay in stays(case)],
-        **{name: int(r[f"{name}_ns"]) for name in ("intended", "accepted", "first_sent", "sent", "arrived", "read")},
-    }
+    """One way of a message: its stays, and the instants of its line that they do not tell."""
+    instants = {name: int(case.row[f"{name}_ns"]) for name in ("intended", "arrived", "read")}
+    return {"back": back, "stays": [_stay(stay) for stay in stays(case)], **instants}
 
 
 def _stay(stay: Stay) -> dict[str, Any]:
@@ -197,7 +188,7 @@ def _stay(stay: Stay) -> dict[str, Any]:
 
 # ---- packets and timers ----------------------------------------------------------------------------------------------
 
-INSTANTS = ("tx", "into", "svc", "done", "due", "jitter", "spike")
+INSTANTS = ("tx", "svc", "done", "due", "jitter", "spike")
 
 
 def _segments(what: Seen) -> Iterator[dict[str, Any]]:
@@ -214,7 +205,6 @@ def _segments(what: Seen) -> Iterator[dict[str, Any]]:
             "bytes": int(p["len"]),
             "again": bool(p["retrans"]),
             "lost": bool(p["drop"]),
-            "spiked": int(p["hit"]) == OWN_SPIKE,
             "held": held,
         }
 

@@ -7,6 +7,7 @@ another host (as a foreign page does that resolved its own name to 127.0.0.1) is
 from __future__ import annotations
 
 import json
+import sys
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from errno import EACCES, EADDRINUSE
@@ -228,8 +229,6 @@ class Server(ThreadingHTTPServer):
 
     def handle_error(self, request: Any, client_address: Any) -> None:
         """A browser that went away in the middle is no event; anything else is a bug and is told."""
-        import sys
-
         if not isinstance(sys.exception(), ConnectionError | TimeoutError):
             super().handle_error(request, client_address)
 

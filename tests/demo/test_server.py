@@ -13,6 +13,8 @@ from collections.abc import Iterator
 from http.client import HTTPConnection, HTTPResponse
 from importlib import resources
 from pathlib import Path
+from socketserver import BaseServer
+from threading import Event
 from urllib.parse import urlencode
 
 import pytest
@@ -106,11 +108,20 @@ def test_a_limit_of_the_simulation_is_told(server: Server, monkeypatch: pytest.M
     assert json.loads(body)["problems"] == [{"key": "", "problem": "the queue is full: lower the load", "cure": ""}]
 
 
-def test_a_bug_is_told_on_the_page(server: Server, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_bug_is_told_on_the_page_and_in_the_terminal(server: Server, monkeypatch: pytest.MonkeyPatch) -> None:
+    told, here = [], Event()
+
+    def in_terminal(*_: object) -> None:
+        told.append(sys.exception())
+        here.set()
+
     monkeypatch.setattr(bridge, "trace", lambda _: 1 / 0)
+    monkeypatch.setattr(BaseServer, "handle_error", in_terminal)
     reply, body = get(server, "/trace.json?base=one-way-512")
     assert reply.status == 500
     assert "division by zero" in json.loads(body)["problems"][0]["problem"]
+    assert here.wait(LONG)
+    assert isinstance(told[0], ZeroDivisionError)
 
 
 @pytest.mark.parametrize(
@@ -163,7 +174,7 @@ def test_requests_beside_one_another_are_all_answered(server: Server) -> None:
     with ThreadPoolExecutor(8) as pool:
         replies = list(pool.map(lambda path: get(server, path), paths))
     assert [reply.status for reply, _ in replies] == [200] * 8
-    assert [json.loads(body)["seed"] for _, body in replies] == list(range(8))
+    assert [json.loads(body)["summary"]["seed"] for _, body in replies] == list(range(8))
 
 
 # ---- the command -----------------------------------------------------------------------------------------------------

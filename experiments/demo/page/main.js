@@ -2,25 +2,24 @@
 
 import { Refused, ask, pane } from "./ask.js";
 import { controls } from "./controls.js";
+import { diagrams } from "./diagrams.js";
 import { $, el, svg } from "./dom.js";
-import { MS } from "./figures.js";
 import { patterns } from "./hatch.js";
-import { heads, ladder, spoken } from "./ladder.js";
-import { clock, sharesOf, span } from "./layout.js";
+import { spoken } from "./ladder.js";
 import { answer, question, rail } from "./lesson.js";
 import { numbers } from "./numbers.js";
 import { address, opened, query, read, settings } from "./state.js";
 import { legend, story } from "./story.js";
-import { strip } from "./strip.js";
 import { table } from "./table.js";
 import { download, takeaway } from "./takeaway.js";
 
 const page = await ask("/page.json");
 const causes = new Map(page.causes.map((cause) => [cause.name, cause]));
-document.body.append(svg("svg", { width: 0, height: 0, class: "patterns", "aria-hidden": "true" }, patterns(page.causes)));
+const hidden = { width: 0, height: 0, class: "patterns", "aria-hidden": "true" };
+document.body.append(svg("svg", hidden, patterns(page.causes)));
 
 let state = read(location.search, page);
-let shown = { panes: [], told: null, commands: [] };
+let shown = { panes: [], told: null };
 let problems = [];
 let editing = "a";
 let asking = new AbortController();
@@ -44,8 +43,7 @@ async function refresh() {
     problems = [];
   } catch (error) {
     if (error.name === "AbortError") return;
-    if (!(error instanceof Refused)) throw error;
-    problems = error.problems;
+    mistakes(error);
     if (shown.panes.length === 0) shown = await asItWas();
   }
   document.body.classList.remove("asking");
@@ -58,8 +56,21 @@ async function refresh() {
 // The page as the state has it; when all of it stands there, it says which address that was.
 async function present() {
   render();
-  if (shown.panes.length && problems.length === 0) await renderCommands();
+  if (shown.panes.length && problems.length === 0) {
+    try {
+      await renderCommands();
+    } catch (error) {
+      mistakes(error);
+      renderFrame();
+    }
+  }
   settled();
+}
+
+// Anything but an answer in words is a bug.
+function mistakes(error) {
+  if (!(error instanceof Refused)) throw error;
+  problems = error.problems;
 }
 
 const settled = () => { document.body.dataset.shown = location.search; };
@@ -103,7 +114,8 @@ function first() {
   return slowest()?.index ?? "";
 }
 
-const slowest = () => (shown.panes[0]?.messages ?? []).reduce((one, other) => (one && one.latency >= other.latency ? one : other), null);
+const slowest = () => (shown.panes[0]?.messages ?? [])
+  .reduce((one, other) => (one && one.latency >= other.latency ? one : other), null);
 
 // ---- changing ----------------------------------------------------------------------------------------------------
 
@@ -116,6 +128,12 @@ function set(key, value) {
   if (key === "seed") return change({ seed: value, message: "" });
   const own = editing === "b" ? "b" : "a";
   return change({ [own]: { ...state[own], [key]: value }, scale: "" });
+}
+
+function zoom(scale) {
+  state.scale = String(Number(scale.toPrecision(4)));
+  history.replaceState(null, "", address(state));
+  return present();
 }
 
 // Pane B has A's value again.
@@ -149,8 +167,8 @@ function move(step) {
 const asAsked = () => String(settings(state)) === String(settings(opened(lesson())));
 
 const LESS = { lesson: "", guess: "", message: "", scale: "" };
-const explore = () => go({ ...state, ...LESS, view: "", compare: "", base: page.start.base, seed: String(page.start.seed),
-                           a: { ...page.start.settings }, b: {} });
+const begun = () => ({ base: page.start.base, seed: String(page.start.seed), a: { ...page.start.settings }, b: {} });
+const explore = () => go({ ...state, ...LESS, view: "", compare: "", ...begun() });
 const rebase = (base) => go({ ...state, ...LESS, base, a: {}, b: {}, compare: "" });
 const reset = () => (lesson() ? go({ ...opened(lesson()), guess: state.guess }) : explore());
 
@@ -188,8 +206,7 @@ function draw() {
   $("story").replaceChildren(...story(panes, chosen(), causes, move));
   $("chosen").textContent = panes[0].messages.filter((one) => one.index === chosen()).map(spoken).join();
   $("legend").replaceChildren(legend(panes, causes));
-  renderStrips(panes);
-  renderLadders(panes);
+  diagrams(panes, { chosen: chosen(), scale: Number(state.scale), choose, zoom });
   $("table").hidden = !state.view;
   $("ladder").hidden = Boolean(state.view);
   $("table").replaceChildren(...(state.view ? table(panes, chosen(), causes, choose) : []));
@@ -208,10 +225,10 @@ function renderFrame() {
   document.body.classList.toggle("mistaken", problems.length > 0);
   const known = new Set(shown.panes.flatMap((one) => one.controls.map((control) => control.key)).concat("seed"));
   const homeless = problems.filter((problem) => !known.has(problem.key));
-  const elsewhere = problems.length > homeless.length && "Nothing was run: a setting is marked. Shown is what was before.";
+  const marked = problems.length > homeless.length;
   $("banner").replaceChildren(...homeless.map(({ key, problem, cure }) =>
     el("p", { class: "wrong" }, [key, problem].filter(Boolean).join(": "), cure && ` (${cure})`)),
-    ...(elsewhere ? [el("p", { class: "wrong" }, elsewhere)] : []));
+    ...(marked ? [el("p", { class: "wrong" }, "Nothing was run: a setting is marked. Shown is what was before.")] : []));
 }
 
 function renderQuestion() {
@@ -222,65 +239,6 @@ function renderQuestion() {
   for (const id of ["story", "takeaway", "controls"]) $(id).replaceChildren();
   const guess = (choice) => change({ guess: String(choice) }).then(() => $("lesson").querySelector("h2")?.focus());
   $("lesson").replaceChildren(question(lesson(), page.lessons.indexOf(lesson()), guess));
-}
-
-const across = (id, count) => Math.max(170, Math.floor(($(id).clientWidth - 12 * (count - 1) - 18) / count));
-
-function renderStrips(panes) {
-  const width = Math.max(200, $("strip").clientWidth - 18);
-  const most = Math.max(1, ...panes.flatMap((one) => one.messages.map((message) => message.latency)));
-  const count = 1 + Math.max(0, ...panes.flatMap((one) => one.messages.map((message) => message.index)));
-  $("strip").replaceChildren(...panes.map((one, number) => strip(one, {
-    width, height: panes.length > 1 ? 46 : 66, most, count, selected: chosen(), name: panes.length > 1 ? "ab"[number] : "", choose })));
-}
-
-function renderLadders(panes) {
-  const box = $("ladder");
-  const width = across("ladder", panes.length);
-  const together = clock(panes);
-  const shares = sharesOf(panes);
-  const scale = scaleOf(panes, together);
-  const names = panes.length > 1 ? ["a", "b"] : [""];
-  const drawn = panes.map((one, number) => el("div", { class: "pane" },
-    heads(one, width, shares, names[number]),
-    ladder(one, { width, scale, clock: together, shares, selected: chosen(), name: names[number] })));
-  const before = box.querySelector(".scroller");
-  const top = before && Number(before.dataset.scale) === scale ? before.scrollTop : null;
-  const scroller = el("div", { class: "scroller", "data-scale": scale }, drawn);
-  box.replaceChildren(scroller);
-  $("zooms").replaceChildren(...zooms(scale));
-  if (top !== null) scroller.scrollTop = top;
-  intoView(scroller, together, scale);
-}
-
-const ROOM = 520; // px of a diagram that are seen at once, about
-const TALLEST = 60_000;
-
-function scaleOf(panes, { start, end }) {
-  const whole = TALLEST / ((end - start) / MS);
-  const wanted = Number(state.scale) || ROOM / (span(panes) / MS);
-  return Math.min(whole, wanted);
-}
-
-function zooms(scale) {
-  const by = (times) => () => {
-    state.scale = String(Number((scale * times).toPrecision(4)));
-    history.replaceState(null, "", address(state));
-    present();
-  };
-  return [
-    el("button", { type: "button", "aria-label": "More at once", title: "More at once", onclick: by(1 / 1.6) }, "\u2212"),
-    el("button", { type: "button", "aria-label": "More detail", title: "More detail", onclick: by(1.6) }, "+"),
-  ];
-}
-
-function intoView(scroller, { start }, scale) {
-  const found = shown.panes.map((one) => one.messages.find((message) => message.index === chosen())).filter(Boolean);
-  if (found.length === 0) return;
-  const y = (at) => 48 + ((at - start) / MS) * scale;
-  const top = y(Math.min(...found.map((message) => message.intended)));
-  const bottom = y(Math.max(...found.map((message) => message.read)));
-  if (top < scroller.scrollTop + 50 || bottom > scroller.scrollTop + scroller.clientHeight) scroller.scrollTop = top - 90;
 }
 
 const focusChosen = () => $("ladder").querySelector(".message.chosen")?.focus({ preventScroll: true });
