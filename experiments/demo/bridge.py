@@ -82,7 +82,7 @@ def trace(scene: Scene) -> dict[str, Any]:
         "name": scenario.name,
         **roles(scenario),
         "transaction": scenario.workload.kind == "request-response",
-        "controls": list(shown(scenario, scene.settings)),
+        "controls": list(shown(scenario)),
         "messages": [_message(case, legs) for case, legs in what.cases()],
         "segments": list(_segments(what)),
         "timers": [{"at": at, "host": host, "what": name} for at, host, name in _timers(what)],

@@ -6,13 +6,16 @@ Nothing else can be set from the page, so no request of a browser makes the serv
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+import math
+from collections.abc import Callable, Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any, Literal, get_args, get_type_hints
 
 from experiments.dump import quantity_of
 from models.systems import SYSTEMS
 from sim.scenario import Framing, Host, Scenario, Workload
+from sim.units import DURATION, RATE, SIZE
 
 Kind = Literal["range", "choice", "switch", "count", "list"]
 
@@ -142,15 +145,35 @@ def keys() -> set[str]:
     return {control.key.format(**who) for control in CONTROLS for who in both}
 
 
-def shown(s: Scenario, given: Mapping[str, str]) -> Iterator[dict[str, Any]]:
+def shown(s: Scenario) -> Iterator[dict[str, Any]]:
     """The controls that apply to a scenario, with its values as a file writes them."""
     for control in CONTROLS:
         if control.applies(s):
             path = control.path(s)
-            yield {
+            has = value(s, path)
+            told = {
                 "group": control.group, "key": path, "label": control.label, "kind": control.kind,
-                "steps": control.steps, "hint": control.hint, "value": value(s, path), "given": path in given,
+                "steps": control.steps, "hint": control.hint, "value": has,
             }  # fmt: skip
+            yield told | ({"nearest": nearest(control.steps, has)} if control.kind == "range" else {})
+
+
+def nearest(steps: tuple[str, ...], text: str) -> int:
+    """Where a slider with these stops stands for a value: at it, or at the one whose ratio to it is nearest 1."""
+    if text in steps:
+        return steps.index(text)
+    away = {i: abs(math.log((1 + _number(step)) / (1 + _number(text)))) for i, step in enumerate(steps)}
+    return min(away, key=lambda i: away[i])
+
+
+def _number(text: str) -> float:
+    """A value's size in base units, or in thousandths of a per cent; words mean no limit."""
+    if text.endswith("%"):
+        return 1000 * float(text.removesuffix("%"))
+    for kind in (DURATION, SIZE, RATE):
+        with suppress(ValueError):
+            return kind.parse(text)
+    return math.inf
 
 
 def value(s: Scenario, path: str) -> Any:

@@ -211,7 +211,8 @@ LESSONS = (
     Lesson(
         "first-is-fast",
         "The first request is fast",
-        "The same client, on a connection that has just been opened: twelve requests, one after the other.",
+        "The client of lesson 1, which writes header and body apart, on a connection that has just been opened: twelve"
+        " requests, one after the other.",
         "Which of them escape the stall?",
         ("only the first", "a few, here and there", "every other one", "none"),
         Scene("write-write-read", REQUESTS),
@@ -236,8 +237,8 @@ LESSONS = (
     Lesson(
         "lazy-reader",
         "A lazy reader",
-        "The same on a LAN (a round trip takes 200 us), 128 B every 10 ms. But the application looks only every 100 ms:"
-        " it polls.",
+        "A server sends 128 B every 10 ms over a LAN (a round trip takes 200 us). Nagle is on, both run Linux. But the"
+        " client's application looks only every 100 ms: it polls.",
         "Does the 40 ms timer come back?",
         ("No: Linux acknowledges a one-way stream at once", "Yes"),
         Scene("slow-reader", STREAM | {"workload.size": "128B"}),

@@ -121,8 +121,14 @@ def test_controls_show_the_values_of_the_run() -> None:
     assert controls["network.down.spikes.probability"]["value"] == "3%"
     assert controls["server.nodelay"]["value"] is False
     assert controls["server.sndbuf"]["value"] == "auto"
-    assert controls["workload.size"]["given"]
-    assert not controls["server.nodelay"]["given"]
+
+
+@pytest.mark.parametrize(
+    ("value", "stop"), [("10ms", "10ms"), ("9ms", "10ms"), ("3.9ms", "5ms"), ("1ns", "0ms"), ("5s", "300ms")]
+)
+def test_a_slider_stands_at_the_nearest_stop(value: str, stop: str) -> None:
+    control = shown(Scene("one-way-512", {"network.rtt": value}))["network.rtt"]
+    assert control["steps"][control["nearest"]] == stop
 
 
 def test_what_does_not_apply_is_not_shown() -> None:

@@ -1,4 +1,4 @@
-// The settings: one control a key, with the values the bridge says it has. A problem stands at the control that caused it.
+// The settings: one control a key, with the values the bridge says it has. A problem stands at its control.
 
 import { el } from "./dom.js";
 
@@ -16,12 +16,17 @@ export function controls({ panes, page, state, editing, problems, set, follow, r
   ];
 }
 
-const owner = (group, pane) => ({ Sender: `Sender: ${pane.sender}`, Receiver: `Receiver: ${pane.receiver}` })[group] ?? group;
+const owner = (group, { sender, receiver }) => {
+  const host = { Sender: sender, Receiver: receiver }[group];
+  return host ? `${group}: ${host}` : group;
+};
 
 function which(editing, edit) {
   return el("div", { class: "which-pane", role: "group", "aria-label": "What a change applies to" },
-    ["a", "b"].map((name) => el("button", { type: "button", id: `edit-${name}`, "aria-pressed": String(editing === name),
-                                            onclick: () => edit(name) }, name === "a" ? "both panes" : "only B")));
+    ["a", "b"].map((name) => {
+      const how = { type: "button", id: `edit-${name}`, "aria-pressed": String(editing === name) };
+      return el("button", { ...how, onclick: () => edit(name) }, name === "a" ? "both panes" : "only B");
+    }));
 }
 
 function preset(page, state, rebase) {
@@ -36,7 +41,8 @@ function preset(page, state, rebase) {
 function seed(state, set, problems) {
   return el("div", { class: "control" },
     el("label", { for: "seed" }, "seed"),
-    el("input", { id: "seed", type: "number", min: 0, step: 1, value: state.seed, onchange: (event) => set("seed", event.target.value) }),
+    el("input", { id: "seed", type: "number", min: 0, step: 1, value: state.seed,
+                  onchange: (event) => set("seed", event.target.value) }),
     wrong("seed", problems));
 }
 
@@ -62,7 +68,8 @@ export function wrong(key, problems) {
 function input(control, own, invalid, set) {
   const { key, kind, steps, hint } = control;
   const value = invalid && key in own ? own[key] : control.value;
-  const common = { id: key, name: key, "aria-invalid": invalid && "true", "aria-describedby": invalid ? `${key}-wrong` : hint ? `${key}-hint` : null };
+  const described = invalid ? `${key}-wrong` : hint ? `${key}-hint` : null;
+  const common = { id: key, name: key, "aria-invalid": invalid && "true", "aria-describedby": described };
   if (kind === "switch") {
     return el("input", { ...common, type: "checkbox", role: "switch", checked: control.value,
                          onchange: (event) => set(key, String(event.target.checked)) });
@@ -77,23 +84,12 @@ function input(control, own, invalid, set) {
   return kind === "range" ? [text, slider(control, set, text)] : text;
 }
 
-// Its stops are the round values; a value between them is written into the field beside it.
-function slider({ key, label, steps, value }, set, text) {
-  const at = steps.indexOf(value);
-  return el("input", { type: "range", class: "slider", min: 0, max: steps.length - 1, value: at < 0 ? nearest(steps, value) : at,
-                       "aria-label": `${label}, round values`, "aria-valuetext": value, "data-for": key,
-                       oninput: (event) => { text.value = steps[event.target.value]; },
-                       onchange: (event) => set(key, steps[event.target.value], event.target) });
-}
-
-const UNITS = { ns: 1, us: 1e3, ms: 1e6, s: 1e9, B: 1, KiB: 1024, MiB: 1048576, "bit/s": 1, "kbit/s": 1e3, "Mbit/s": 1e6, "Gbit/s": 1e9, "%": 1 };
-
-function size(text) {
-  const [, number, unit] = /^([0-9.]+)(.*)$/.exec(String(text)) ?? [];
-  return number === undefined ? Infinity : Number(number) * (UNITS[unit] ?? 1);
-}
-
-function nearest(steps, value) {
-  const far = (step) => Math.abs(Math.log((size(step) + 1e-9) / (size(value) + 1e-9)));
-  return steps.reduce((best, step, number) => (far(step) < far(steps[best]) ? number : best), 0);
+// It stops at the round values and stands at the nearest; what lies between is written into the field beside it.
+function slider({ key, label, steps, value, nearest }, set, text) {
+  return el("input", {
+    type: "range", class: "slider", min: 0, max: steps.length - 1, value: nearest,
+    "aria-label": `${label}, round values`, "aria-valuetext": value, "data-for": key,
+    oninput: (event) => { text.value = steps[event.target.value]; },
+    onchange: (event) => set(key, steps[event.target.value]),
+  });
 }

@@ -21,7 +21,8 @@ export function diagrams(panes, { chosen, scale, choose, zoom }) {
     button("More detail", "+", () => zoom(own * STEP)));
 }
 
-const button = (label, text, onclick) => el("button", { type: "button", "aria-label": label, title: label, onclick }, text);
+const button = (label, text, onclick) =>
+  el("button", { type: "button", "aria-label": label, title: label, onclick }, text);
 
 const nameOf = (panes, number) => (panes.length > 1 ? "ab"[number] : "");
 

@@ -37,8 +37,8 @@ export function ladder(pane, { width, scale, clock, shares, selected, name }) {
     y: (at) => TOP + ((at - clock.start) / MS) * scale,
     ...slots(pane.messages, across),
   };
-  const label = `Ladder${name ? ` ${name.toUpperCase()}` : ""}: ${pane.messages.length} messages from the ${pane.sender}`
-    + ` to the ${pane.receiver}. Arrow keys choose a message.`;
+  const label = `Ladder ${name.toUpperCase()}: ${pane.messages.length} messages from the ${pane.sender} to the`
+    + ` ${pane.receiver}. Arrow keys choose a message.`;
   return svg("svg", { class: "ladder", width, height, viewBox: `0 0 ${width} ${height}`, role: "listbox",
                       "aria-label": label, "data-pane": name || "a" },
     ground(sheet), packets(pane.segments, sheet), heldAcks(pane.segments, sheet),
@@ -54,9 +54,11 @@ function ground({ across, width, height, scale, clock, y }) {
     svg("rect", { x: across.wire.left, y: 0, width: across.wire.width, height, class: "wire" }),
     found.map((at) => [
       svg("line", { x1: AXIS, x2: width, y1: y(at), y2: y(at), class: "tick" }),
-      svg("text", { x: AXIS - 8, y: y(at) + 4, class: "time" }, `${(at / MS).toFixed(digits)}${at === found[0] ? " ms" : ""}`),
+      svg("text", { x: AXIS - 8, y: y(at) + 4, class: "time" },
+        (at / MS).toFixed(digits) + (at === found[0] ? " ms" : "")),
     ]),
-    LANES.map(({ name }) => svg("line", { x1: across[name].left, x2: across[name].left, y1: 0, y2: height, class: "lane" })));
+    LANES.map(({ name }) => across[name].left)
+      .map((x) => svg("line", { x1: x, x2: x, y1: 0, y2: height, class: "lane" })));
 }
 
 // ---- packets -----------------------------------------------------------------------------------------------------
@@ -143,7 +145,8 @@ function drawnMessage(message, legs, sheet, chosen, labelled) {
     ]),
     svg("circle", { cx: middle(legs[0], "write", sheet), cy: y(message.intended), r: chosen ? 4 : 3, class: "begin" }),
     end(legs[legs.length - 1], message.read, sheet, chosen),
-    labelled && svg("text", { x: across.write.left + 4, y: y(message.intended) + 4, class: "number" }, String(message.index)));
+    labelled && svg("text", { x: across.write.left + 4, y: y(message.intended) + 4, class: "number" },
+      String(message.index)));
 }
 
 const NUMBERS = 22; // px in the first lane that belong to the messages' numbers

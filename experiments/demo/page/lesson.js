@@ -16,25 +16,29 @@ export function question(lesson, number, guess) {
     el("p", { class: "eyebrow" }, `Lesson ${number + 1}: ${lesson.title}`),
     el("p", { class: "setting" }, lesson.setting),
     el("h2", { tabindex: -1 }, lesson.question),
-    el("div", { class: "guesses", role: "group", "aria-label": "Your guess" },
-      lesson.guesses.map((text, choice) => el("button", { type: "button", "data-guess": choice, onclick: () => guess(choice) }, text))),
+    el("div", { class: "guesses", role: "group", "aria-label": "Your guess" }, lesson.guesses.map((text, choice) =>
+      el("button", { type: "button", "data-guess": choice, onclick: () => guess(choice) }, text))),
     el("p", { class: "hint" }, "Guess first: what happens is shown when you have."));
 }
 
 export function answer(lesson, number, guess, told, { following, back }) {
-  const right = guess === told.right;
+  const untrue = told.claims.filter((claim) => !claim.holds).map((claim) => claim.text);
   return el("article", { class: "card answer" },
     el("p", { class: "eyebrow" }, `Lesson ${number + 1}: ${lesson.title}`),
     el("h2", { tabindex: -1 }, lesson.question),
-    el("ul", { class: "guesses" }, lesson.guesses.map((text, choice) => el("li", { class: mark(choice, guess, told.right) }, text,
-      choice === told.right ? el("small", {}, choice === guess ? "right, as you guessed" : "right") : choice === guess && el("small", {}, "your guess")))),
-    el("p", { class: "verdict" }, el("strong", {}, right ? "Yes. " : "Not quite. "), told.text),
-    told.claims.some((claim) => !claim.holds) && el("p", { class: "wrong" }, "This does not hold in the runs shown: ",
-      told.claims.filter((claim) => !claim.holds).map((claim) => claim.text).join("; ")),
-    el("p", { class: "hint" }, el("b", {}, "A: "), "as asked. ", el("b", {}, "B: "), `${lesson.difference}. `, el("b", {}, "Go on: "), told.next),
+    el("ul", { class: "guesses" }, lesson.guesses.map((text, choice) => guessed(text, choice, guess, told.right))),
+    el("p", { class: "verdict" }, el("strong", {}, guess === told.right ? "Yes. " : "Not quite. "), told.text),
+    untrue.length > 0 && el("p", { class: "wrong" }, `This does not hold in the runs shown: ${untrue.join("; ")}`),
+    el("p", { class: "hint" }, el("b", {}, "A: "), "as asked. ", el("b", {}, "B: "), `${lesson.difference}. `,
+      el("b", {}, "Go on: "), told.next),
     back && el("p", { class: "hint" }, "You have changed the settings; this answer is about the lesson's own. ",
       el("button", { type: "button", id: "back", onclick: back }, "Back to them")),
     following && el("button", { type: "button", id: "next-lesson", onclick: following }, "Next lesson"));
 }
 
-const mark = (choice, guess, right) => (choice === right ? "right" : choice === guess ? "missed" : "");
+function guessed(text, choice, guess, right) {
+  if (choice === right) {
+    return el("li", { class: "right" }, text, el("small", {}, choice === guess ? "right, as you guessed" : "right"));
+  }
+  return choice === guess ? el("li", { class: "missed" }, text, el("small", {}, "your guess")) : el("li", {}, text);
+}

@@ -208,7 +208,7 @@ function draw() {
   $("legend").replaceChildren(legend(panes, causes));
   diagrams(panes, { chosen: chosen(), scale: Number(state.scale), choose, zoom });
   $("table").hidden = !state.view;
-  $("ladder").hidden = Boolean(state.view);
+  $("ladder").hidden = $("caption").hidden = Boolean(state.view);
   $("table").replaceChildren(...(state.view ? table(panes, chosen(), causes, choose) : []));
 }
 
@@ -228,7 +228,7 @@ function renderFrame() {
   const marked = problems.length > homeless.length;
   $("banner").replaceChildren(...homeless.map(({ key, problem, cure }) =>
     el("p", { class: "wrong" }, [key, problem].filter(Boolean).join(": "), cure && ` (${cure})`)),
-    ...(marked ? [el("p", { class: "wrong" }, "Nothing was run: a setting is marked. Shown is what was before.")] : []));
+    marked ? el("p", { class: "wrong" }, "Nothing was run: a setting is marked. Shown is what was before.") : "");
 }
 
 function renderQuestion() {

@@ -14,7 +14,8 @@ export function story(panes, selected, causes, move) {
     el("header", {},
       el("div", {},
         el("h2", {}, `Message ${selected}`),
-        el("p", { class: "hint" }, `${main.message.size.toLocaleString("en")} B, ${sender} to ${receiver}${transaction ? " and back" : ""}`)),
+        el("p", { class: "hint" }, `${main.message.size.toLocaleString("en")} B, ${sender} to ${receiver}`
+          + (transaction ? " and back" : ""))),
       el("div", { class: "moves" },
         el("button", { type: "button", "aria-label": "Previous message", onclick: () => move(-1) }, "\u2190"),
         el("button", { type: "button", "aria-label": "Next message", onclick: () => move(1) }, "\u2192"),
@@ -39,7 +40,8 @@ function part(message, causes, most, name) {
 function bar(message, most) {
   let x = 0;
   const label = message.steps.map((step) => `${words(step.cause)} ${exact(step.ns)}`).join(", ");
-  return svg("svg", { class: "ledger", viewBox: "0 0 1000 26", preserveAspectRatio: "none", role: "img", "aria-label": label },
+  const box = { class: "ledger", viewBox: "0 0 1000 26", preserveAspectRatio: "none" };
+  return svg("svg", { ...box, role: "img", "aria-label": label },
     svg("rect", { x: 0, y: 0, width: 1000, height: 26, class: "rest" }),
     message.steps.map((step) => {
       const width = (step.ns / most) * 1000;
