@@ -14,7 +14,7 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from experiments.advice import is_load
@@ -23,7 +23,7 @@ from experiments.labels import NOTHING
 from experiments.metrics import METRICS
 from experiments.slo import Condition, Slo
 from experiments.statistics import bound, doubt
-from experiments.sweep.file import Settings
+from experiments.sweep.file import Panel, Settings
 from sim.errors import Problem, ScenarioError
 from sim.units import DURATION, RATE, SIZE
 
@@ -131,16 +131,23 @@ def by_load(frontier: Frontier) -> dict[str, list[Configuration]]:
     return groups
 
 
+def check_cost(names: Iterable[str], panels: Iterable[Panel]) -> None:
+    """ScenarioError when one of them is neither a metric nor an axis of every panel."""
+    for panel in panels:
+        cure = f"a metric ({', '.join(METRICS)}) or an axis of the sweep ({', '.join(panel.axes)})"
+        wrong = [name for name in names if name not in METRICS and name not in panel.axes]
+        if wrong:
+            raise ScenarioError([Problem("--cost", f"{name!r} is not known", cure) for name in wrong])
+
+
 def price_of(name: str, frontier: Frontier) -> Price:
     """What `name` costs: a metric's mean, or an axis of the sweep. ScenarioError when it is neither."""
+    check_cost([name], [frontier.panel])
     if name in METRICS:
         metric = METRICS[name]
         return lambda c: metric.cost(c.estimated(metric).mean)
     axes = frontier.panel.axes
-    if name in axes:
-        return lambda c: _setting_price(name, c.settings[name], axes)
-    cure = f"a metric ({', '.join(METRICS)}) or an axis of the sweep ({', '.join(axes)})"
-    raise ScenarioError([Problem("--cost", f"{name!r} is not known", cure)])
+    return lambda c: _setting_price(name, c.settings[name], axes)
 
 
 def pasteable(settings: Settings) -> str:

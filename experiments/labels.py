@@ -52,7 +52,7 @@ def counted(number: int, what: str) -> str:
 
 
 def milliseconds(ns: float) -> str:
-    """Three figures, in ms: 0.0412, 5.50, 262."""
+    """Three figures, in ms, and no more than three decimals: 0.041, 5.50, 262."""
     return _figures(ns / 1e6)
 
 

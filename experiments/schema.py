@@ -121,18 +121,28 @@ def parameters(value: object) -> tuple[tuple[str, object], ...]:
     if not isinstance(value, Mapping):
         raise ValueError("expected a table: write it like { largest = '1MiB' }")
     for name, given in value.items():
-        if not isinstance(given, int | float | bool | str):
-            raise ValueError(f"{name} = {given!r} is no parameter: write a number, true, false, or text")
+        if not isinstance(given, int | float | bool | str) or (isinstance(given, float) and not math.isfinite(given)):
+            shown = "" if isinstance(given, Mapping) else f" = {given!r}"
+            raise ValueError(f"{name}{shown} is no parameter: write a number, true, false, or text")
     return tuple(sorted((str(name), given) for name, given in value.items()))
 
 
-def parameter(value: object, kind: Quantity | None) -> object:
+def parameter(value: object, kind: Quantity | type | None) -> object:
     """A parameter of the kind its function asks for; where it asks for none, text with a unit as ns, bytes or bit/s.
 
     ValueError, as for the keys of a scenario, when it is not of that kind.
     """
-    if kind is not None:
+    if isinstance(kind, Quantity):
         return quantity(kind, "")(value)
+    read = _measured(value)
+    if kind in (int, float) and (isinstance(read, bool | str) or (kind is int and read != read // 1)):  # type: ignore[operator]
+        raise ValueError(f"{value!r} is not a {'whole ' if kind is int else ''}number: write it like 2")
+    if kind is bool and not isinstance(read, bool):
+        raise ValueError(f"{value!r} is neither true nor false: write true or false, without quotes")
+    return read
+
+
+def _measured(value: object) -> object:
     for guess in (DURATION, SIZE, RATE):
         if isinstance(value, str) and value.strip()[:1].isdigit():
             with suppress(ValueError):

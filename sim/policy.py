@@ -101,11 +101,12 @@ def check_parameters(policy: Policy, found: Callable[..., Any]) -> None:
         raise ScenarioError([Problem(f"{file_name(policy)}: {function_name(policy)}", str(error), takes)]) from None
 
 
-def quantities(found: Callable[..., Any]) -> dict[str, Quantity]:
-    """The parameters of a function or class that are annotated as quantities: `delay: Duration` (`sim.units`)."""
+def kinds_of(found: Callable[..., Any]) -> dict[str, Quantity | type]:
+    """What the parameters of a function or class are annotated as: quantities (`delay: Duration`, of `sim.units`),
+    int, float or bool."""
     function = found.__init__ if inspect.isclass(found) else found
     names = getattr(function, "__globals__", {})
-    kinds = {}
+    kinds: dict[str, Quantity | type] = {}
     for name, hint in getattr(function, "__annotations__", {}).items():
         try:
             meant = eval(hint, names) if isinstance(hint, str) else hint
@@ -113,6 +114,8 @@ def quantities(found: Callable[..., Any]) -> dict[str, Quantity]:
             continue
         if isinstance(mark := next(iter(getattr(meant, "__metadata__", ())), None), Quantity):
             kinds[name] = mark
+        elif meant in (int, float, bool):
+            kinds[name] = meant
     return kinds
 
 

@@ -45,16 +45,17 @@ def choose(
         What cheap means: a metric (cpu, memory, segments, ...) or an axis of the sweep, like server.sndbuf; several,
         separated by commas, each deciding between equals of those before.
     """
-    from experiments.choice import choices
+    from experiments.choice import check_cost, choices
     from experiments.frontier import frontiers
 
     the_sweep = read(file, options)
     the_sweep, share = _asked(the_sweep, slo, confidence)
+    names = [name.strip() for name in cost.split(",")]
+    check_cost(names, the_sweep.panels)
     the_plan, results, outcome = completed(the_sweep, options)
     if outcome.interrupted:
         return INTERRUPTED
     assert the_sweep.slo is not None
-    names = [name.strip() for name in cost.split(",")]
     found: list[tuple[Frontier, Choice]] = []
     for panel in frontiers(the_plan, results, outcome.failures):
         found += [(panel, choice) for choice in choices(panel, the_sweep.slo, share, names)]

@@ -17,7 +17,7 @@ from importlib import resources
 from pathlib import Path
 
 from sim.errors import Problem, ScenarioError
-from sim.policy import check_parameters, quantities, resolve
+from sim.policy import check_parameters, kinds_of, resolve
 from sim.scenario import Policy
 from sim.units import Quantity
 
@@ -63,7 +63,11 @@ def called(policy: Policy) -> Policy:
     given = value_of("{" + inside.removesuffix(")") + "}") if inside.endswith(")") else None
     if not isinstance(given, dict):
         raise ScenarioError([Problem(policy.name, "its parameters cannot be read", f"write {name}(delay=20ms)")])
-    both = {**dict(policy.parameters), **dict(parameters(given))}
+    try:
+        both = {**dict(policy.parameters), **dict(parameters(given))}
+    except ValueError as error:
+        problem, _, cure = str(error).partition(": ")
+        raise ScenarioError([Problem(policy.name, problem, cure)]) from None
     return replace(policy, name=name, parameters=tuple(sorted(both.items())))  # type: ignore[arg-type]
 
 
@@ -79,10 +83,10 @@ def complete(policy: Policy, folder: Path) -> Policy | None:
         policy = replace(policy, source=_source(policy.name, folder))
     found = resolve(policy)
     check_parameters(policy, found)
-    return replace(policy, parameters=_read(policy, quantities(found)))
+    return replace(policy, parameters=_read(policy, kinds_of(found)))
 
 
-def _read(policy: Policy, kinds: Mapping[str, Quantity]) -> Parameters:
+def _read(policy: Policy, kinds: Mapping[str, Quantity | type]) -> Parameters:
     """Its parameters as the function takes them: ns, bytes, bit/s."""
     from experiments.schema import parameter
 
@@ -101,11 +105,11 @@ def _read(policy: Policy, kinds: Mapping[str, Quantity]) -> Parameters:
 def written(policy: Policy) -> dict[str, object]:
     """The parameters as a scenario file says them: quantities with their units."""
     try:
-        kinds = quantities(resolve(policy))
+        kinds = kinds_of(resolve(policy))
     except ScenarioError:  # no file is needed to write a policy down
         kinds = {}
     return {
-        name: kinds[name].format(value) if name in kinds and isinstance(value, int) else value
+        name: kind.format(value) if isinstance(kind := kinds.get(name), Quantity) and isinstance(value, int) else value
         for name, value in policy.parameters
     }
 

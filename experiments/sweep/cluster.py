@@ -133,6 +133,8 @@ def _connect(address: str) -> Client:
         cure = "python -m pip install 'tinygram[dask]'"
         raise ScenarioError([Problem("--cluster", "needs Dask, which is not installed", cure)]) from None
     try:
+        if "://" not in address:  # else a client is made that complains when it is thrown away
+            raise ValueError(address)
         return Client(address, timeout=PATIENCE, set_as_default=False, name="tinygram")
     except (OSError, TimeoutError, ValueError) as error:
         cure = "give the address that `dask scheduler` prints, like tcp://scheduler:8786"

@@ -161,6 +161,9 @@ def test_parameters_are_checked_when_the_file_is_read(folder: Path):
         ("elastic", "largest=1024", "a size needs a unit (write '1024B' or '16KiB')"),
         ("front-walk", "smallest=16384", "a size needs a unit"),
         ("mine.py:Kind", "after=5", "a duration needs a unit"),
+        ("elastic", "capacity=lots", "'lots' is not a number"),
+        ("is-ready", "burst=1.5", "1.5 is not a whole number"),
+        ("rtt-threshold", "minimum=1", "1 is neither true nor false"),
     ],
 )
 def test_a_parameter_without_its_unit_is_the_mistake_it_is_in_a_scenario(
@@ -179,6 +182,17 @@ def test_a_parameter_without_its_unit_is_the_mistake_it_is_in_a_scenario(
         place = f"--set policy.parameters.{key}: "
     assert main(["run", "full-link", *command]) == 2
     assert place + words in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("value", ["nan", "inf", "[1]", "{a=1}", "2026-01-01"])
+def test_what_no_parameter_can_be_is_told(capsys: pytest.CaptureFixture[str], value: str):
+    for command in (
+        ["--policy", f"elastic(capacity={value})"],
+        ["--set", "policy.name=elastic", "--set", f"policy.parameters={{capacity={value}}}"],
+    ):
+        assert main(["run", "full-link", *command]) == 2
+        told = capsys.readouterr().err
+        assert "is no parameter (write a number" in told or "is not a number" in told
 
 
 def test_parameters_are_shown_and_written_down_with_their_units(capsys: pytest.CaptureFixture[str]):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -10,6 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from experiments.choice import choices, choose, doubt_of, holm, pasteable, price_of
+from experiments.cli import main
 from experiments.frontier import Configuration, Frontier, weigh
 from experiments.slo import parse_slo
 from experiments.sweep.file import Panel
@@ -125,3 +127,11 @@ def test_what_is_chosen_meets_the_objective_as_often_as_asked():
         careless += choice.closest.doubt < 0.05
     assert wrong <= 0.05 * 1_000 + 2 * (0.05 * 0.95 * 1_000) ** 0.5
     assert careless > 1.5 * wrong
+
+
+def test_a_cost_there_is_not_is_told_before_the_sweep_runs(tmp_path: Path, capsys: pytest.CaptureFixture[str]):
+    (tmp_path / "s.toml").write_text('base = "telemetry"\naxes.server.nodelay = [true, false]\n')
+    command = ["choose", str(tmp_path / "s.toml"), "--slo", "p99 < 1s", "--store", str(tmp_path / "store")]
+    assert main([*command, "--cost", "cpu,client.nodelay"]) == 2
+    assert "--cost: 'client.nodelay' is not known (a metric (throughput, " in capsys.readouterr().err
+    assert not (tmp_path / "store").exists()
