@@ -186,6 +186,13 @@ def test_a_click_chooses(page: Page) -> None:
     assert page.click("#slowest").chosen == 1
 
 
+def test_every_bar_says_who_waited_for_whom(page: Page) -> None:
+    page.open("?base=write-write-read&workload.messages=12&message=3")
+    bar = page.find(".message.chosen .bar[data-cause='delayed_ack'] title")
+    said = bar.get_attribute("textContent")
+    assert said.startswith("delayed ACK, 43.0 ms: The data Nagle waited for had reached the server")
+
+
 def test_every_message_says_itself(page: Page) -> None:
     page.open("?base=write-write-read&workload.messages=12")
     assert page.find(".message[data-index='3']").get_attribute("aria-label") == (
@@ -373,8 +380,10 @@ return [...document.querySelectorAll('p, h2, label, td, th, li, button, a, legen
 """Text with less contrast than WCAG 2.2 asks for (AA, 4.5 to 1)."""
 
 
-@pytest.mark.parametrize("scheme", ["light", "dark"])
-@pytest.mark.parametrize("address", ["", "?lesson=one-way", "?lesson=one-way&guess=1"])
+@pytest.mark.parametrize(
+    ("address", "scheme"),
+    [("", "light"), ("", "dark"), ("?lesson=one-way", "light"), ("?lesson=one-way&guess=1", "dark")],
+)
 def test_everything_has_a_name_and_can_be_read(page: Page, address: str, scheme: str) -> None:
     colours(page.browser, scheme)
     page.open(address)

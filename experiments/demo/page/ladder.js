@@ -64,7 +64,13 @@ function ground({ across, width, height, scale, clock, y }) {
 // ---- packets -----------------------------------------------------------------------------------------------------
 
 function packets(segments, sheet) {
-  return svg("g", { "aria-hidden": "true" }, segments.map((packet) => drawn(packet, sheet)));
+  return svg("g", { "aria-hidden": "true" }, segments.map((packet) =>
+    svg("g", {}, svg("title", {}, carried(packet)), drawn(packet, sheet))));
+}
+
+function carried({ bytes, again, lost, tx, due }) {
+  const what = bytes ? `${bytes} B${again ? ", sent again" : ""}` : "ACK";
+  return `${what}: sent at ${ms(tx)} ms, ${lost ? "lost" : `there at ${ms(due)} ms`}`;
 }
 
 function drawn(packet, { across, y }) {
@@ -94,6 +100,7 @@ function heldAcks(segments, { across, y }) {
     const top = y(packet.held), bottom = y(packet.tx);
     const edge = packet.back ? across.wire.right : across.wire.left;
     return svg("g", { class: "held" },
+      svg("title", {}, `The ACK of what had arrived at ${ms(packet.held)} ms, kept back until ${ms(packet.tx)} ms`),
       svg("rect", { x, y: top, width, height: bottom - top, rx: 2, fill: paint("delayed_ack") }),
       svg("line", { x1: x, x2: edge, y1: bottom, y2: bottom, class: "ack" }),
       bottom - top > 66 && svg("text", { transform: `translate(${x - 5},${(top + bottom) / 2}) rotate(-90)` },
@@ -134,6 +141,7 @@ export function spoken(message) {
 
 function drawnMessage(message, legs, sheet, chosen, labelled) {
   const { across, y } = sheet;
+  const why = new Map(message.steps.map((step) => [step.cause, step.sentence]));
   return svg("g", { class: `message m${message.index % COLOURS}${chosen ? " chosen" : ""}`, role: "option",
                     "aria-selected": String(chosen), tabindex: chosen ? 0 : -1, "aria-label": spoken(message),
                     "data-index": message.index },
@@ -141,7 +149,7 @@ function drawnMessage(message, legs, sheet, chosen, labelled) {
     legs.map((leg) => [
       svg("path", { d: way(leg, sheet), class: "reach" }),
       svg("path", { d: way(leg, sheet), class: "way" }),
-      leg.stays.map((stay) => bars(stay, leg, sheet)),
+      leg.stays.map((stay) => bars(stay, leg, sheet, why)),
     ]),
     svg("circle", { cx: middle(legs[0], "write", sheet), cy: y(message.intended), r: chosen ? 4 : 3, class: "begin" }),
     end(legs[legs.length - 1], message.read, sheet, chosen),
@@ -179,7 +187,7 @@ function way(leg, sheet) {
     + `L${to},${y(there)}V${y(leg.arrived)}H${middle(leg, far, sheet)}V${y(leg.read)}`;
 }
 
-function bars(stay, leg, sheet) {
+function bars(stay, leg, sheet, why) {
   let at = stay.start;
   return stay.parts.map(({ cause, ns }) => {
     const start = at;
@@ -188,7 +196,8 @@ function bars(stay, leg, sheet) {
     if (height < SEEN) return null;
     const box = stay.lane === "wire" ? onWire(cause, leg.back, sheet) : place(leg, stay.lane, sheet);
     return box && svg("rect", { x: box.x, y: sheet.y(start), width: Math.max(1, box.size - 1), height,
-                                class: "bar", fill: paint(cause), "data-cause": cause });
+                                class: "bar", fill: paint(cause), "data-cause": cause },
+      svg("title", {}, `${words(cause)}, ${ms(ns)} ms: ${why.get(cause)}`));
   });
 }
 
