@@ -32,7 +32,7 @@ const waiting = () => lesson() !== undefined && state.guess === "";
 async function refresh() {
   asking.abort();
   asking = new AbortController();
-  history.replaceState(null, "", address(state));
+  remember();
   if (waiting()) {
     renderQuestion();
     return settled();
@@ -49,7 +49,7 @@ async function refresh() {
   document.body.classList.remove("asking");
   const known = shown.panes.flatMap((one) => one.messages.map((message) => message.index));
   if (!known.includes(chosen())) state.message = String(first());
-  history.replaceState(null, "", address(state));
+  remember();
   await present();
 }
 
@@ -71,6 +71,14 @@ async function present() {
 function mistakes(error) {
   if (!(error instanceof Refused)) throw error;
   problems = error.problems;
+}
+
+function remember() {
+  try {
+    history.replaceState(null, "", address(state));
+  } catch {
+    // Some browsers refuse when a key is held down for long; the next change brings the address up to date.
+  }
 }
 
 const settled = () => { document.body.dataset.shown = location.search; };
@@ -132,7 +140,7 @@ function set(key, value) {
 
 function zoom(scale) {
   state.scale = String(Number(scale.toPrecision(4)));
-  history.replaceState(null, "", address(state));
+  remember();
   return present();
 }
 
@@ -151,7 +159,7 @@ function go(next) {
 
 function choose(index, focus = false) {
   state.message = String(index);
-  history.replaceState(null, "", address(state));
+  remember();
   present();
   if (focus) focusChosen();
 }
