@@ -12,8 +12,8 @@ from experiments.drafts import replacing
 from models.state import CAUSES
 
 if TYPE_CHECKING:
-    from sim.engine import Rows
     from sim.outlet import Sink
+    from sim.table import Rows
 
 COLUMNS = {
     "index": "index",

@@ -37,6 +37,17 @@ def table_of(overrides: Overrides) -> dict[str, Any]:
     return table
 
 
+def flattened(table: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
+    """Nested tables as dotted names: `server.nodelay = true` and `"server.nodelay" = true` are the same."""
+    flat: dict[str, Any] = {}
+    for key, value in table.items():
+        if isinstance(value, dict):
+            flat.update(flattened(value, f"{prefix}{key}."))
+        else:
+            flat[prefix + key] = value
+    return flat
+
+
 def _read(overrides: Iterable[str]) -> Iterator[tuple[str, object]]:
     for override in overrides:
         key, _, text = override.partition("=")

@@ -26,7 +26,8 @@ from sim.scenario import Policy, Scenario
 from sim.tick import Change, End, Tick
 
 if TYPE_CHECKING:
-    from sim.engine import Engine, Rows
+    from sim.engine import Engine
+    from sim.table import Rows
 
 IDLE_TICKS = 1_000
 """So many ticks in a row with nothing left to happen end the run."""

@@ -9,7 +9,6 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
-from numpy.typing import NDArray
 
 from models.constants import ERR_MESSAGES, SCHEDULED
 from models.slots import finished_with
@@ -40,6 +39,7 @@ from sim.draws import Messages
 from sim.errors import SimulationLimit
 from sim.plain import Lazy, new
 from sim.scenario import Scenario
+from sim.table import Rows
 from sim.view import cleared, view
 
 if TYPE_CHECKING:
@@ -66,8 +66,6 @@ LIMITS = {
 }
 CURE = "lower the load, the buffers or the link's queue"
 CURES = {ERR_MESSAGES: "lower the load, ask for fewer messages, or set time_limit"}
-
-Rows = NDArray[Any]
 
 
 def distribution(h: Histogram, index: Ints, value: Ints, count: Ints) -> Distribution:

@@ -6,9 +6,8 @@ from collections.abc import Callable
 
 import numpy as np
 
-from sim.engine import Rows
 from sim.scenario import Scenario
-from sim.table import message_table, transaction_table
+from sim.table import Rows, message_table, transaction_table
 
 Sink = Callable[[Rows], None]
 """Is given the next delivered messages, as `sim.table.MESSAGE` rows."""

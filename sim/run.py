@@ -9,14 +9,14 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from models.constants import ERR_TIMED_OUT
 from sim.build import HEADERS, TIMESTAMPS
-from sim.engine import Engine, PlainEngine, Rows
+from sim.engine import Engine, PlainEngine
 from sim.errors import SimulationLimit
 from sim.identity import package_version, scenario_hash
 from sim.measure import Measures, measure
 from sim.outlet import Outlet, Sink
 from sim.policy import PolicyFunction
 from sim.scenario import DEFAULT_MESSAGES, Policy, Scenario
-from sim.table import message_table, transaction_table
+from sim.table import Rows, message_table, transaction_table
 from sim.trace import Trace, run_traced
 
 if TYPE_CHECKING:

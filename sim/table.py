@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
+from numpy.typing import NDArray
 
 from models.state import CAUSES, SERVICE
-from sim.engine import Rows
+
+Rows = NDArray[Any]
+"""Structured rows: what each is says its dtype."""
 
 COLUMNS = {
     "size": "size", "intended_ns": "t_due", "call_ns": "t_call", "accepted_ns": "t_acc", "returned_ns": "t_ret",

@@ -92,8 +92,7 @@ def control(
     """
     from experiments.control.arms import pairs, sweep_of
     from experiments.frontier import frontiers
-    from experiments.settings import table_of
-    from experiments.sweep.file import flattened
+    from experiments.settings import flattened, table_of
 
     chosen = tuple(policy or POLICIES)
     fixed = flattened(table_of(options.settings or ()))

@@ -67,8 +67,7 @@ def fleet(
     from experiments.fleet import report
     from experiments.fleet.file import load_fleet
     from experiments.fleet.tail import tail_of
-    from experiments.settings import table_of
-    from experiments.sweep.file import flattened
+    from experiments.settings import flattened, table_of
 
     fixed = flattened(table_of(options.settings or ()))
     the_fleet = load_fleet(file, fixed, options.connections, options.seed)

@@ -48,9 +48,8 @@ def load(
         The greatest load to try.
     """
     from experiments.capacity import capacity
-    from experiments.settings import table_of
+    from experiments.settings import flattened, table_of
     from experiments.slo import parse_slo
-    from experiments.sweep.file import flattened
     from experiments.sweep.runner import fastest_driver, simulated
 
     objective, fixed = parse_slo(slo, "--slo"), flattened(table_of(options.settings or ()))

@@ -208,8 +208,8 @@ def frontier(
 
 def read(file: str, options: Options) -> Sweep:
     """The sweep file, as the options change it."""
-    from experiments.settings import table_of
-    from experiments.sweep.file import SweepMistakes, flattened, load_sweep
+    from experiments.settings import flattened, table_of
+    from experiments.sweep.file import SweepMistakes, load_sweep
     from experiments.sweep.plan import mistakes
     from sim.errors import ScenarioError
 

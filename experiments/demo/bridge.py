@@ -23,10 +23,9 @@ from experiments.palette import COLOURS, hatch
 from experiments.report import PERCENTILES
 from experiments.stays import READER, Stay, stays
 from models.state import CAUSES
-from sim.engine import Rows
 from sim.run import Run, collect, make_engine, take_control
 from sim.scenario import Scenario
-from sim.table import message_table
+from sim.table import Rows, message_table
 from sim.trace import Trace, run_traced
 
 TIMERS = ("retransmission timer", "delayed-ACK timer", "pacing timer")

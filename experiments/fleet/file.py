@@ -31,7 +31,7 @@ import numpy as np
 from experiments.fleet.keys import Key, key_of, with_values
 from experiments.fleet.laws import Law, read_law
 from experiments.fleet.table import Table, read_table
-from experiments.sweep.file import flattened
+from experiments.settings import flattened
 from sim.draws import LARGEST_SEED
 from sim.errors import Problem, ScenarioError
 

@@ -8,19 +8,19 @@ from __future__ import annotations
 import csv
 import gzip
 import io
-import os
 from collections.abc import Iterable, Sequence
 from functools import partial
 from pathlib import Path
 from typing import Any
 
+from experiments.drafts import replacing
 from experiments.groundtruth.parallel import in_parallel
 from experiments.groundtruth.recording import Recording
 from experiments.groundtruth.replay import DriverName, Replay, replay
 from models.constants import ACK_FLAG, FIN_FLAG, PSH_FLAG, SYN_FLAG
 from models.link import DROP_FULL
-from sim.engine import Rows
 from sim.errors import SimulationLimit
+from sim.table import Rows
 
 STREAM = ("dir", "i", "size", "t_sched_us", "t_call_us", "t_ret_us", "t_del_us", "read_no", "nsys")
 TRANSACTION = ("i", "t_call_us", "t_ret_us", "t_req_us", "t_rcall_us", "t_rret_us", "t_reply_us")
@@ -86,12 +86,8 @@ def write(file: Path, header: Row, rows: Iterable[Row]) -> None:
     content = text.getvalue().encode()
     if file.suffix == ".gz":
         content = gzip.compress(content, mtime=0)
-    part = file.with_name(f".{file.name}.{os.getpid()}")
-    try:
-        part.write_bytes(content)
-        part.replace(file)
-    finally:
-        part.unlink(missing_ok=True)
+    with replacing(file) as draft:
+        draft.write_bytes(content)
 
 
 def save(r: Replay, folder: Path, gzipped: bool = False) -> None:

@@ -10,7 +10,8 @@ from numpy.typing import NDArray
 
 from experiments.groundtruth import recording
 from experiments.groundtruth.recording import Recording
-from sim.engine import Engine, PlainEngine, Rows
+from sim.engine import Engine, PlainEngine
+from sim.table import Rows
 from sim.trace import Trace, run_traced
 
 DriverName = Literal["loop", "simpy", "compiled"]

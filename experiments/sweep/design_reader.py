@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any, cast
 
+from experiments.settings import flattened
 from experiments.sweep.complaints import Complaints, Table
 from experiments.sweep.design import UNITS, Axis, Condition, Design, Range, Sampling, Settings, same
-from experiments.sweep.file import flattened
 from sim.draws import LARGEST_SEED
 from sim.units import Quantity
 

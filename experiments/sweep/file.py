@@ -50,7 +50,6 @@ from functools import cached_property
 from importlib import resources
 from importlib.resources.abc import Traversable
 from pathlib import Path
-from typing import Any
 
 from experiments.slo import Slo
 from experiments.sweep.design import Axis, Design
@@ -169,14 +168,3 @@ def read_sweep(content: bytes, name: str, folder: Path | None) -> Sweep:
 
 def _shelf() -> Traversable:
     return resources.files("experiments") / "sweeps"
-
-
-def flattened(table: Mapping[str, Any], prefix: str = "") -> Settings:
-    """Nested tables as dotted names: `server.nodelay = true` and `"server.nodelay" = true` are the same."""
-    flat: Settings = {}
-    for key, value in table.items():
-        if isinstance(value, dict):
-            flat.update(flattened(value, f"{prefix}{key}."))
-        else:
-            flat[prefix + key] = value
-    return flat

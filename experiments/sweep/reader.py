@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterator
 from pathlib import Path
 
+from experiments.settings import flattened
 from experiments.slo import Slo, parse_slo
 from experiments.sweep.complaints import Complaints, Table
 from experiments.sweep.design import Condition, Design, Sampling
 from experiments.sweep.design_reader import DesignReader
-from experiments.sweep.file import Panel, Settings, Sweep, flattened
+from experiments.sweep.file import Panel, Settings, Sweep
 from experiments.sweep.precision import COLUMNS, Precision
 from sim.draws import LARGEST_SEED
 from sim.errors import ScenarioError
