@@ -16,9 +16,10 @@ from models.application import run_writer
 from models.constants import STEP_SEND
 from models.cpu import work
 from models.delivery import ALL, deliver
+from models.framer import thread_reason
 from models.http2_credit import connection_read, stream_read
 from models.http2_reading import alive, pause_over, take_frames
-from models.state import INF, SLOTS, Endpoint, Link
+from models.state import CPU, INF, SLOTS, Endpoint, Link
 
 
 def transport_has_read(e: Endpoint, l: Link, peer: Endpoint, now: int) -> None:
@@ -34,11 +35,16 @@ def transport_has_read(e: Endpoint, l: Link, peer: Endpoint, now: int) -> None:
 def say(e: Endpoint, l: Link, now: int) -> None:
     """Write what there is to be said, unless the framer is at it, or senders have the core and their turn comes first.
 
-    A control frame makes a framer runnable that data has made runnable already.
+    A control frame makes a framer runnable that data has made runnable already. What could be written now, as credit
+    has come, and is not, waits for the core.
     """
     w = e.w
-    if w.busy == 0 and w.app_step != STEP_SEND and w.app_at > now:
+    if w.busy:
+        return
+    if w.app_step != STEP_SEND and w.app_at > now:
         run_writer(e, l, now)
+    else:
+        thread_reason(e, now, CPU)
 
 
 def application_instant(e: Endpoint, t: int) -> int:

@@ -226,7 +226,7 @@ def scenes(draw: st.DrawFn) -> Scene:
     return Scene(base, words, draw(st.integers(0, 99)))
 
 
-@settings(max_examples=60, deadline=None, derandomize=True, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(scenes())
 def test_whatever_is_turned_there_is_a_trace_or_a_reason(scene: Scene) -> None:
     try:

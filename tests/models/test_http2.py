@@ -22,7 +22,7 @@ from models.constants import (
 )
 from models.http2_credit import update_due
 from models.http2_frames import control_length, put_control
-from models.state import CONTROLS, FRAMES, Endpoint, Frame
+from models.state import CAUSES, CONTROLS, FRAMES, Endpoint, Frame
 from sim import simulate
 from sim.engine import PlainEngine
 from sim.errors import SimulationLimit
@@ -171,6 +171,17 @@ def test_a_stream_that_waits_for_quota_does_not_hold_up_the_others() -> None:
     large, small = run.messages[0::2], run.messages[1::2]
     assert (small["latency_ns"] == 10 * MS).all()
     assert large["write_quota_ns"][2] > 0 < large["stream_window_ns"][1]
+
+
+def test_credit_that_comes_while_a_sender_has_the_core_leaves_no_wait_without_a_cause() -> None:
+    """What the window let go again, and the framer could not write yet, waited for the core."""
+    stack = Http2(stream_window=WINDOW, connection_window=WINDOW, bdp="grpc-go")
+    s = scenario(stack, stack, quota=65_536, sender="client", arrivals="greedy", messages=400)
+    hosts = {end: replace(getattr(s, end), profile="grpc-go-host") for end in ("server", "client")}
+    run = simulate(replace(s, **hosts), 0)
+    causes = sum(run.messages[f"{cause}_ns"] for cause in CAUSES)
+    assert (causes == run.messages["latency_ns"]).all()
+    assert run.messages["stream_window_ns"].any()
 
 
 def test_streams_beyond_the_limit_wait_their_turn_and_the_ledger_says_so() -> None:
