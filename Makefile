@@ -7,7 +7,7 @@ STAMP  := $(VENV)/.stamp
 OUT    ?= out
 
 .DEFAULT_GOAL := help
-.PHONY: help install frontier test browser check lint types imports docs bench refresh-docs format coverage clean distclean
+.PHONY: help install frontier test tools check lint types imports docs bench refresh-docs format coverage clean distclean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-13s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -34,15 +34,16 @@ $(STAMP)/installed: $(STAMP)/venv pyproject.toml constraints.txt
 frontier: install ## the main job: a recorded gRPC stream to a throughput-versus-P99 frontier, in out/
 	$(BIN)/tinygram frontier --out $(OUT)
 
-test: install browser ## every test
+test: install tools ## every test
 	$(BIN)/python -m pytest
 
-# The page of `tinygram demo` is tested in Chromium. Without it, and without the right to install it, those tests skip.
-browser:
-	@command -v chromedriver >/dev/null || { [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null \
-	  && apt-get update --quiet=2 && DEBIAN_FRONTEND=noninteractive apt-get install --quiet=2 --yes \
-	     --no-install-recommends chromium chromium-driver fonts-dejavu-core >/dev/null; } \
-	  || echo "No Chromium here, and none could be installed: the tests in a browser will be skipped."
+# Pages are tested in Chromium, captures in tshark. Without them, and without the right to install them, those tests skip.
+tools:
+	@command -v chromedriver >/dev/null && command -v tshark >/dev/null \
+	  || { [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null && apt-get update --quiet=2 \
+	    && DEBIAN_FRONTEND=noninteractive apt-get install --quiet=2 --yes --no-install-recommends \
+	      chromium chromium-driver fonts-dejavu-core tshark >/dev/null; } \
+	  || echo "Chromium or tshark is missing and could not be installed: tests that need them will be skipped."
 
 check: lint types imports docs ## everything that needs no run: style, types, architecture, docs
 
@@ -62,7 +63,7 @@ docs: install ## the manual, in docs/_build/html
 bench: install ## speed, memory and start-up on this machine; BENCH=--keep writes them down
 	$(BIN)/python -m benchmarks.bench $(BENCH)
 
-refresh-docs: frontier browser ## redraw the pictures, run every command README and docs show, write down what it prints
+refresh-docs: frontier tools ## redraw the pictures, run every command README and docs show, write down what it prints
 	cp $(OUT)/frontier.png docs/_static/frontier.png
 	$(BIN)/python -m tests.demo.screenshot docs/_static/demo.png
 	$(BIN)/tinygram reproduce all --page docs/reproduction.md > $(OUT)/reproduction.txt
@@ -72,7 +73,7 @@ format: install ## rewrite the source in the house format
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 
-coverage: install browser ## tests with branch coverage
+coverage: install tools ## tests with branch coverage
 	$(BIN)/python -m pytest --cov --cov-report=term-missing
 
 clean: ## forget results, builds and caches

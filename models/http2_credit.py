@@ -72,11 +72,16 @@ def stream_read(e: Endpoint, i: int, n: int, ends: int) -> None:
 
 
 def set_windows(e: Endpoint, peer: Endpoint, n: int) -> None:
-    """Let the connection's window and that of each of the peer's streams be n bytes from now on."""
+    """Let each of the peer's streams have a window of n bytes from now on, and the connection, which only grows.
+
+    RFC 9113, 6.9: an increment is 1 at least.
+    """
     h = e.h2
-    put_control(e, FRAME_WINDOW_UPDATE, -1, n - h.connection_window, 0)
-    h.granted += n - h.connection_window
-    h.connection_window = n
+    more = n - h.connection_window
+    if more > 0:
+        put_control(e, FRAME_WINDOW_UPDATE, -1, more, 0)
+        h.granted += more
+        h.connection_window = n
     put_control(e, FRAME_SETTINGS, -1, n, UNCHANGED)
     for i in range(peer.h2.nstreams):
         h.stream[i].granted += n - h.stream_window

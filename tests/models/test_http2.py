@@ -20,7 +20,7 @@ from models.constants import (
     FRAME_SETTINGS,
     FRAME_WINDOW_UPDATE,
 )
-from models.http2_credit import update_due
+from models.http2_credit import set_windows, update_due
 from models.http2_frames import control_length, put_control
 from models.state import CAUSES, CONTROLS, FRAMES, Endpoint, Frame
 from sim import simulate
@@ -108,6 +108,21 @@ def test_credit_comes_back_at_the_threshold(share: int, size: int, unsent: int, 
     e = new(Endpoint)
     e.h2.update_per_mille, e.h2.update_bytes = share, size
     assert update_due(e, unsent, granted, WINDOW) == due
+
+
+@pytest.mark.parametrize(
+    ("had", "has", "sent"), [(65_535, 100_000, [34_465]), (100_000, 100_000, []), (200_000, 200_000, [])]
+)
+def test_an_estimator_may_shrink_the_windows_of_streams_but_not_the_connections(
+    had: int, has: int, sent: list[int]
+) -> None:
+    e, peer = new(Endpoint), new(Endpoint)
+    e.h2.connection_window = e.h2.granted = had
+    set_windows(e, peer, 100_000)
+    control = [e.h2.control[i] for i in range(e.h2.control_len)]
+    assert [f.value for f in control if f.kind == FRAME_WINDOW_UPDATE] == sent
+    assert [f.value for f in control if f.kind == FRAME_SETTINGS] == [100_000]
+    assert e.h2.connection_window == e.h2.granted == has
 
 
 def test_frames_never_exceed_either_window_or_the_largest_frame() -> None:
