@@ -65,6 +65,8 @@ bench: install ## speed, memory and start-up on this machine; BENCH=--keep write
 
 refresh-docs: frontier tools ## redraw the pictures, run every command README and docs show, write down what it prints
 	cp $(OUT)/frontier.png docs/_static/frontier.png
+	$(BIN)/tinygram control elastic-runaway --over network.rtt=5ms,20ms,80ms --out $(OUT)
+	cp $(OUT)/control-elastic-runaway-trajectory.png docs/_static/policies.png
 	$(BIN)/python -m tests.demo.screenshot docs/_static/demo.png
 	$(BIN)/tinygram reproduce all --page docs/reproduction.md > $(OUT)/reproduction.txt
 	$(BIN)/python -m tests.docs.refresh
