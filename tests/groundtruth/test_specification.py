@@ -86,4 +86,4 @@ def test_bad_sysctls_are_refused(tmp_path):
 
 
 def test_a_file_that_is_not_there_is_told(tmp_path):
-    assert "No such file" in problems(tmp_path / "nowhere.json")[0]
+    assert "no such file" in problems(tmp_path / "nowhere.json")[0]

@@ -154,7 +154,8 @@ def test_records_are_apart_unless_one_type_contains_the_other() -> None:
     assert translate.apart(begin_message) == []  # an endpoint and a message, which lies in an endpoint
     assert translate.apart(blame) == []  # two endpoints
     head = "define linkonce_odr i32 @_ZN6models5qdisc14schedule_qdiscB2v1(ptr %retptr, ptr %arg.q, i64 %arg.now) {"
-    assert translate.with_separate_records(head, [schedule_qdisc]) == head.replace("%arg.q", "noalias %arg.q")
+    rules = translate.defined(head, [schedule_qdisc])
+    assert translate.with_separate_records(head, rules) == head.replace("%arg.q", "noalias %arg.q")
 
 
 def test_what_cannot_be_kept_is_compiled_for_this_process(tmp_path, monkeypatch, capsys) -> None:
