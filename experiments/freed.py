@@ -157,6 +157,13 @@ def acknowledged(case: Case, ack: Any) -> Any | None:
     return brought[brought["due"].argmin()] if len(brought) else None
 
 
+def first_arrivals(segments: Any, way: int) -> dict[int, int]:
+    """When the first packet arrived that ends at an offset of the stream of one direction, by that offset; ns."""
+    came = segments[(segments["direction"] == way) & (segments["len"] > 0) & (segments["drop"] == 0)]
+    latest_first = came[came["due"].argsort(kind="stable")[::-1]]
+    return dict(zip((latest_first["seq"] + latest_first["len"]).tolist(), latest_first["due"].tolist(), strict=True))
+
+
 def milliseconds_of(ns: int) -> str:
     """A time or duration to the microsecond: 1,132.000 ms."""
     return f"{ns / 1e6:,.3f} ms"

@@ -6,7 +6,7 @@ Plotly draws it and lies inside the file, which can so be attached to a change r
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from html import escape
 from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any
@@ -24,7 +24,6 @@ if TYPE_CHECKING:
     from experiments.slo import Slo
 
 SYMBOLS = {"o": "circle", "s": "square", "^": "triangle-up"}
-DASHES = {"NODELAY": "solid", "Nagle": "dash", "frontier": "solid"}
 CONTROLS = {
     "displaylogo": False,
     "responsive": True,
@@ -82,18 +81,22 @@ def page(frontiers: Sequence[Frontier], title: str, slo: Slo | None = None) -> s
 def _section(frontier: Frontier, drawn: str, slo: Slo | None) -> str:
     """A panel: figure, advice, tables."""
     advice = advise(frontier)
-    everything = "".join(_row(c, frontier, slo) for c in frontier.configurations)
-    heading = "".join(f"<th>{escape(name)}</th>" for name in _columns(frontier))
+    good = {id(c) for c in meeting(frontier, slo)} if slo else set()
+    rows = {id(c): _row(c, frontier, id(c) in good) for c in frontier.configurations}
     failures = "".join(f"<p>{escape(message)}</p>" for message in frontier.failures)
     return (
         f"<section>\n<h2>{escape(frontier.panel.title or frontier.panel.name)}</h2>\n{drawn}\n"
         f'<p class="advice"><strong>{escape(advice.sentence)}</strong> {escape(" ".join(advice.reasons))}</p>\n'
-        f'{failures}<div class="wide"><table><thead><tr>{heading}</tr></thead><tbody>'
-        f"{''.join(_row(c, frontier, slo) for c in frontier.front)}</tbody></table></div>\n"
+        f"{failures}{_table(frontier, [rows[id(c)] for c in frontier.front])}\n"
         f"<details><summary>All {len(frontier.configurations)} configurations</summary>"
-        f'<div class="wide"><table><thead><tr>{heading}</tr></thead><tbody>{everything}</tbody></table></div>'
-        f"</details>\n</section>\n"
+        f"{_table(frontier, rows.values())}</details>\n</section>\n"
     )
+
+
+def _table(frontier: Frontier, rows: Iterable[str]) -> str:
+    heading = "".join(f"<th>{escape(name)}</th>" for name in _columns(frontier))
+    body = "".join(rows)
+    return f'<div class="wide"><table><thead><tr>{heading}</tr></thead><tbody>{body}</tbody></table></div>'
 
 
 def _columns(frontier: Frontier) -> list[str]:
@@ -101,9 +104,8 @@ def _columns(frontier: Frontier) -> list[str]:
     return [*(labels.name(axis, axes) for axis in axes), *(m.axis for m in frontier.metrics), "unbeaten", "standing"]
 
 
-def _row(c: Configuration, frontier: Frontier, slo: Slo | None) -> str:
+def _row(c: Configuration, frontier: Frontier, meets: bool) -> str:
     where = standing(c, frontier)
-    meets = slo is not None and c in meeting(frontier, slo)
     cells = [labels.value(axis, c.settings[axis]) for axis in frontier.panel.axes]
     cells += [_estimated(c, metric) for metric in frontier.metrics]
     cells += [sureness(frontier.probability_of(c)), f"{where}, meets SLO" if meets else where]
@@ -159,7 +161,7 @@ def _traces(curve: Curve, frontier: Frontier, x: Metric, y: Metric) -> Iterator[
     look = LOOKS[curve.name]
     shown = {id(c) for c in curve.front}
     beaten = [c for c in curve.members if id(c) not in shown]
-    symbol = SYMBOLS[look.marker]
+    symbol, dash = SYMBOLS[look.marker], "solid" if look.dashes == "solid" else "dash"
     common = {"type": "scatter", "legendgroup": curve.name, "hovertemplate": "%{text}<extra></extra>"}
     yield common | _points(beaten, x, y) | {
         "mode": "markers", "name": f"{curve.name}, dominated", "text": [hover(c, frontier) for c in beaten],
@@ -170,7 +172,7 @@ def _traces(curve: Curve, frontier: Frontier, x: Metric, y: Metric) -> Iterator[
     yield common | _points(curve.front, x, y) | {
         "mode": "lines+markers" if line else "markers", "name": curve.name,
         "text": [hover(c, frontier) for c in curve.front],
-        "line": {"shape": "vh" if x.maximise else "hv", "dash": DASHES[curve.name], "color": look.colour, "width": 2},
+        "line": {"shape": "vh" if x.maximise else "hv", "dash": dash, "color": look.colour, "width": 2},
         "marker": {
             "symbol": [symbol if id(c) in unbeaten else f"{symbol}-open" for c in curve.front],
             "size": 10, "color": look.colour,

@@ -8,8 +8,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from functools import lru_cache
-from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import Any
 
 from experiments.demo.controls import roles, shown
@@ -17,7 +15,7 @@ from experiments.demo.rules import RULES
 from experiments.demo.scene import START, Scene, overrides_of
 from experiments.explain import explained
 from experiments.files import dump, load, preset_names, preset_title
-from experiments.freed import ROUND_OFF, Case, acknowledged
+from experiments.freed import ROUND_OFF, Case, first_arrivals
 from experiments.labels import megabits, milliseconds
 from experiments.palette import COLOURS, hatch
 from experiments.report import PERCENTILES
@@ -114,13 +112,11 @@ def toml(scene: Scene) -> str:
 
 def capture(scene: Scene) -> bytes:
     """The packets as the sender's network card saw them, in the format of `tinygram trace --capture`."""
-    from experiments.wire import write_capture
+    from experiments.wire import head, packets
 
     run = seen(scene).run
-    with TemporaryDirectory() as folder:
-        path = Path(folder) / "capture.pcapng"
-        write_capture(run, run.scenario.workload.sender, path)
-        return path.read_bytes()
+    host = run.scenario.workload.sender
+    return head(run, host) + b"".join(packets(run, host))
 
 
 def commands(a: Scene, b: Scene | None, message: str) -> list[dict[str, str]]:
@@ -193,10 +189,11 @@ INSTANTS = ("tx", "svc", "done", "due", "jitter", "spike")
 def _segments(what: Seen) -> Iterator[dict[str, Any]]:
     """Packets of both directions; an ACK the receiver kept back says since when."""
     forward = 0 if what.run.scenario.workload.sender == "client" else 1
+    came = [first_arrivals(what.segments, way) for way in (0, 1)]
     newest = {False: 0, True: 0}  # what was acknowledged before
     for p in what.segments:
         back = int(p["direction"]) != forward
-        held = _held_since(what, p, back) if not p["len"] and p["ack"] > newest[back] else None
+        news = not p["len"] and p["ack"] > newest[back]
         newest[back] = max(newest[back], int(p["ack"]))
         yield {
             "back": back,
@@ -204,17 +201,14 @@ def _segments(what: Seen) -> Iterator[dict[str, Any]]:
             "bytes": int(p["len"]),
             "again": bool(p["retrans"]),
             "lost": bool(p["drop"]),
-            "held": held,
+            "held": _held_since(came[1 - int(p["direction"])], p) if news else None,
         }
 
 
-def _held_since(what: Seen, ack: Any, back: bool) -> int | None:
+def _held_since(came: dict[int, int], ack: Any) -> int | None:
     """When the data arrived that this packet acknowledges, if that was long before."""
-    who = roles(what.run.scenario)
-    hosts = (who["sender"], who["receiver"]) if back else (who["receiver"], who["sender"])
-    data = acknowledged(Case(what.run.scenario, None, what.segments, *hosts), ack)
-    kept_back = data is not None and ack["tx"] - data["due"] >= ROUND_OFF
-    return int(data["due"]) if data is not None and kept_back else None
+    since = came.get(int(ack["ack"]))
+    return since if since is not None and ack["tx"] - since >= ROUND_OFF else None
 
 
 def _timers(what: Seen) -> Iterator[tuple[int, str, str]]:

@@ -5,6 +5,6 @@ says of each packet what it carries and why it left then, `pcapng` writes the fi
 """
 
 from experiments.wire.listing import listing
-from experiments.wire.pcapng import check_path, write_capture
+from experiments.wire.pcapng import check_path, head, packets, write_capture
 
-__all__ = ["check_path", "listing", "write_capture"]
+__all__ = ["check_path", "head", "listing", "packets", "write_capture"]

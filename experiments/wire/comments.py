@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from bisect import bisect_left, bisect_right
+from bisect import bisect_right
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
-from experiments.freed import FREED, HELD, ROUND_OFF, milliseconds_of
+from experiments.freed import FREED, HELD, ROUND_OFF, first_arrivals, milliseconds_of
 from experiments.sentences import BEHIND_SPIKE, OWN_SPIKE, STALL
+from experiments.wire.packets import HOSTS
 from models.state import CAUSES
 from sim import loop
 from sim.trace import CONTROL
@@ -45,14 +46,12 @@ class Commentator:
     def __init__(self, run: Run) -> None:
         assert run.trace is not None
         self.run = run
-        self.segments = run.trace.segments
-        self.names = ("client", "server")
         self.transactions = run.scenario.workload.kind == "request-response"
-        self.sender = self.names.index(run.scenario.workload.sender)
+        self.sender = HOSTS.index(run.scenario.workload.sender)
         layout = run.trace.layout
         self.framed = [layout.messages[layout.messages["server"] == side] for side in (0, 1)]
         self.ends = [[int(end) for end in framed["end"]] for framed in self.framed]
-        self.came = [_arrivals(self.segments, side) for side in (0, 1)]
+        self.came = [first_arrivals(run.trace.segments, side) for side in (0, 1)]
 
     def comment(self, row: Any | None, number: int) -> str:
         """Of a packet of the trace, or of one of the handshake."""
@@ -106,20 +105,9 @@ class Commentator:
         """When what it acknowledges came, and what sent it."""
         event = int(row["event"])
         by = SENT_BY.get(event if event == CONTROL else event & ~1, "sent by the application's own doing")
-        covers, since = int(row["ack"]), self.came[1 - int(row["direction"])]
-        at = bisect_left(since[0], covers)
-        if at == len(since[0]) or since[0][at] != covers or since[1][at] > row["tx"]:
+        since = self.came[1 - int(row["direction"])].get(int(row["ack"]))
+        if since is None or since > row["tx"]:
             return f"An ACK; {by}."
-        waited = int(row["tx"]) - since[1][at]
+        waited = int(row["tx"]) - since
         how = "at once" if waited < ROUND_OFF else f"{milliseconds_of(waited)} after the data it acknowledges had come"
         return f"An ACK, {how}; {by}."
-
-
-def _arrivals(segments: Any, side: int) -> tuple[list[int], list[int]]:
-    """The ends of the segments that arrived of one direction, each once, and when the first copy did."""
-    came = segments[(segments["direction"] == side) & (segments["len"] > 0) & (segments["drop"] == 0)]
-    first: dict[int, int] = {}
-    for end, due in zip((came["seq"] + came["len"]).tolist(), came["due"].tolist(), strict=True):
-        first[end] = min(due, first.get(end, due))
-    ends = sorted(first)
-    return ends, [first[end] for end in ends]

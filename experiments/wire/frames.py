@@ -10,12 +10,12 @@ from collections import Counter, defaultdict
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
+from experiments.capture.http2 import END_STREAM, PREFACE
 from models.constants import FRAME_ACK, FRAME_DATA, FRAME_HEADERS, FRAME_PING, FRAME_SETTINGS, FRAME_WINDOW_UPDATE
 from models.http2_frames import FRAME_HEADER, UNCHANGED
 from sim.layout import End, Layout
 
-PREFACE = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"
-ACK, END_STREAM, END_HEADERS = 0x1, 0x1, 0x4
+ACK, END_HEADERS = 0x1, 0x4
 MAX_CONCURRENT_STREAMS, INITIAL_WINDOW_SIZE = 3, 4
 TRAILERS = b"\xb6\xa1"
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -23,35 +24,45 @@ DAY = 86_400 * 1_000_000_000
 
 
 def check_path(path: Path) -> None:
-    """Raise ScenarioError when no capture can be written there."""
+    """Raise ScenarioError for a name that is no capture's."""
     if path.suffix.lower() != SUFFIX:
         raise ScenarioError([Problem(f"--capture {path}", "not a capture's name", f"end it in {SUFFIX}")])
-    if not path.absolute().parent.is_dir():
-        raise ScenarioError([Problem(f"--capture {path}", f"there is no folder {path.parent}", "make it first")])
 
 
 def write_capture(run: Run, host: str, path: Path) -> int:
     """Write what tcpdump on `host` ("client" or "server") would have seen of a traced run; returns the packets.
 
-    The workload starts at midnight of the epoch's second day or a later one, so the time of day is simulated time.
     OSError, which names `path`, when it cannot be written.
+    """
+    count = 0
+    with replacing(path) as draft, draft.open("wb") as file:
+        file.write(head(run, host))
+        for count, written in enumerate(packets(run, host), 1):  # noqa: B007 (how many there were is the result)
+            file.write(written)
+    return count
+
+
+def head(run: Run, host: str) -> bytes:
+    """How the file begins: which run it is, and where it was seen."""
+    return _section(run) + _interface(host)
+
+
+def packets(run: Run, host: str) -> Iterator[bytes]:
+    """Its packets, each with its comment.
+
+    The workload starts at midnight of the epoch's second day or a later one, so the time of day is simulated time.
     """
     assert run.trace is not None, "a capture needs a traced run"
     seen = seen_by(run.trace, HOSTS.index(host))
     remarks = Commentator(run)
     midnight = DAY * (1 + max(0, -seen[0].time) // DAY)
-    with replacing(path) as draft, draft.open("wb") as file:
-        file.write(_section(run))
-        file.write(_interface(host))
-        for packet in seen:
-            at = packet.time + midnight
-            comment = remarks.comment(packet.row, packet.number)
-            options = [_option(block.PCAPNG_OPT_COMMENT, comment.encode()), block.PcapngOptionLE()]
-            written = block.EnhancedPacketBlockLE(
-                ts_high=at >> 32, ts_low=at & 0xFFFF_FFFF, pkt_data=packet.data, opts=options
-            )
-            file.write(bytes(written))
-    return len(seen)
+    for packet in seen:
+        at = packet.time + midnight
+        comment = remarks.comment(packet.row, packet.number)
+        options = [_option(block.PCAPNG_OPT_COMMENT, comment.encode()), block.PcapngOptionLE()]
+        yield bytes(
+            block.EnhancedPacketBlockLE(ts_high=at >> 32, ts_low=at & 0xFFFF_FFFF, pkt_data=packet.data, opts=options)
+        )
 
 
 def _section(run: Run) -> bytes:
